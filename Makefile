@@ -1,0 +1,38 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+AWS_DEFAULT_REGION ?= us-east-1
+
+.PHONY: help demo up down test check package
+.DEFAULT_GOAL := help
+
+help:  ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: $(VENV)/.installed  ## play a small shop on a local cloud, from nothing to verified books
+	$(BIN)/python -m local.demo
+
+up: $(VENV)/.installed  ## start the local cloud and print how to reach it
+	$(BIN)/python -m local.cloud up
+
+down: $(VENV)/.installed  ## stop the local cloud; its data stays for the next up
+	$(BIN)/python -m local.cloud down
+
+test: $(VENV)/.installed  ## run the tests
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.installed  ## style, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+package: $(VENV)/.installed  ## build out/sam.yaml and out/deployment.zip for AWS
+	AWS_DEFAULT_REGION=$(AWS_DEFAULT_REGION) $(BIN)/chalice package \
+		--merge-template .chalice/resources.yaml out
+	$(BIN)/cfn-lint out/sam.yaml
+
+$(VENV)/.installed: requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Fenrun needs Python 3.11 or newer; try PYTHON=python3.12 make")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

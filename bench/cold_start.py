@@ -1,0 +1,90 @@
+"""What importing each event function costs, with its client, beside the floor nobody can go under.
+
+The floor is `import chalice, pynamodb.models` and one botocore DynamoDB client. Every row is the fastest of several
+fresh processes, taken in turns so that a slow minute of the machine hits all rows alike. Time is processor time of the
+child: what a busy neighbour takes is not the import's cost. It asserts nothing.
+"""
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RUNS = 9
+TARGET = 1.15
+
+FLOOR = """
+import chalice, pynamodb.models
+import botocore.session
+botocore.session.get_session().create_client("dynamodb", region_name="us-east-1")
+"""
+MODULE = """
+import importlib
+importlib.import_module({module!r})
+from chalicelib.store.connection import client
+client()
+"""
+ENVIRONMENT = {
+    **{
+        f"{name}_TABLE": name.lower()
+        for name in ["DISTRIBUTORS", "CUSTOMERS", "ORDERS", "LEDGER", "PAYOUTS", "SETTINGS", "AUDIT"]
+    },
+    "TRANSIENT_TABLE": "transient",
+    "FILES_BUCKET": "files",
+    "SECRET_ARN": "secret",
+    "TIME_ZONE": "Asia/Shanghai",
+    "STAGE": "dev",
+    "POWERTOOLS_SERVICE_NAME": "fenrun",
+    "POWERTOOLS_METRICS_NAMESPACE": "Fenrun",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+}
+
+
+def scripts() -> dict[str, str]:
+    """What to run, by the name of its row."""
+    modules = [
+        f"chalicelib.{folder}.{path.stem}"
+        for folder in ("streams", "schedules")
+        for path in sorted((ROOT / "chalicelib" / folder).glob("*.py"))
+        if "@bp." in path.read_text()
+    ]
+    return {
+        "bare python": "",
+        "floor": FLOOR,
+        **{module: MODULE.format(module=module) for module in modules},
+        "app (api)": MODULE.format(module="app"),
+    }
+
+
+def seconds(script: str) -> float:
+    """The processor time one fresh process takes to start, run `script` and end."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, env={**os.environ, **ENVIRONMENT}, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def main() -> None:
+    rows = scripts()
+    for script in rows.values():
+        seconds(script)  # writes the .pyc files, which a deployed package has too
+    best = dict.fromkeys(rows, float("inf"))
+    for _ in range(RUNS):
+        for name, script in rows.items():
+            best[name] = min(best[name], seconds(script))
+    bare, floor = best["bare python"], best["floor"] - best["bare python"]
+    print(f"{'import and client':36} {'ms':>7} {'x floor':>8}   (fastest of {RUNS}, bare python taken off)")
+    for name, taken in best.items():
+        cost = taken if name == "bare python" else taken - bare
+        ratio = "" if name == "bare python" else f"{cost / floor:8.2f}"
+        print(f"{name:36} {cost * 1000:7.1f} {ratio:>8}")
+    print(f"target for an event function: at most {TARGET} x floor")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""The one frame around every view: who, what, once, answer. Views get a typed `Call` and give back an object."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote
+from uuid import UUID, uuid4
+
+from chalice import Blueprint, Response
+
+from chalicelib.api import once
+from chalicelib.api.callers import NOBODY, Caller, Rule, authenticate
+from chalicelib.api.fields import ID_PATTERN
+from chalicelib.api.messages import Language, language_of
+from chalicelib.api.parse import parse, parse_query, refusal
+from chalicelib.api.replies import SAFE, problem, reply
+from chalicelib.domain.errors import Busy, Fault, FenrunError, Malformed
+from chalicelib.observe import count, flush, logger
+
+View = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a view may know about its request."""
+
+    caller: Caller
+    body: Any
+    query: Any
+    now: datetime
+    language: Language
+    raw: bytes
+    headers: Any
+    correlation_id: str
+    once_id: str | None
+    """The same for every retry of one request under an Idempotency-Key; else None. An object that is created under an
+    id made from it is created once, even if the first run died before its answer was remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One route: what the OpenAPI document and the tests of permissions are made from."""
+
+    method: str
+    path: str
+    who: Rule
+    body: Any
+    query: Any
+    answers: Any
+    status: int
+    summary: str
+    idempotent: bool
+    tag: str
+    name: str
+
+
+ENDPOINTS: list[Endpoint] = []
+
+
+def endpoint(
+    bp: Blueprint,
+    method: str,
+    path: str,
+    *,
+    who: Rule,
+    summary: str,
+    body: Any = None,
+    query: Any = None,
+    answers: Any = None,
+    status: int = 200,
+    idempotent: bool | None = None,
+) -> Callable[[View], View]:
+    """Registers a view `(call: Call, **path) -> object | chalice.Response` for a route.
+
+    The view runs only for whom `who` allows, with body and query of the given types. Under an Idempotency-Key it runs
+    once (POST, PUT and PATCH, unless `idempotent` says otherwise). Its object is sent as JSON with `status`.
+    """
+    replayable = idempotent if idempotent is not None else method in ("POST", "PUT", "PATCH")
+
+    def register(view: View) -> View:
+        tag = view.__module__.rpartition(".")[2]
+        entry = Endpoint(method, path, who, body, query, answers, status, summary, replayable, tag, view.__name__)
+
+        @functools.wraps(view)
+        def framed(**path_params: str) -> Response:
+            return _answer(entry, view, bp.current_request, path_params)
+
+        # Chalice would answer 415 by itself in its own form: `parse` looks at the type instead.
+        bp.route(path, methods=[method], content_types=["*/*"])(framed)
+        ENDPOINTS.append(entry)
+        return view
+
+    return register
+
+
+def _answer(entry: Endpoint, view: View, request: Any, path_params: dict[str, str]) -> Response:
+    """The outermost edge: whatever happens inside leaves as an answer, is counted, and is logged if it is our fault."""
+    correlation_id = _correlation_id(request)
+    language = language_of(request.headers.get("accept-language"))
+    logger.append_keys(correlation_id=correlation_id, route=f"{entry.method} {entry.path}", caller=None)
+    try:
+        answer = _run(entry, view, request, path_params, language, correlation_id)
+    except FenrunError as error:
+        if isinstance(error, Busy):
+            logger.warning("busy", exc_info=True)
+        answer = problem(error, language, correlation_id)
+    except Exception as error:
+        logger.exception("unhandled error")
+        answer = problem(error, language, correlation_id)
+    for name, value in SAFE.items():
+        answer.headers.setdefault(name, value)
+    answer.headers["X-Request-Id"] = correlation_id
+    count("Requests")
+    count(f"Answers{answer.status_code // 100}xx")
+    flush()
+    return answer
+
+
+def _run(
+    entry: Endpoint,
+    view: View,
+    request: Any,
+    path_params: dict[str, str],
+    language: Language,
+    correlation_id: str,
+) -> Response:
+    now = datetime.now(UTC)
+    path = {name: _path_value(name, value) for name, value in path_params.items()}
+    caller = NOBODY if entry.who.public else authenticate(request.headers.get("authorization"), now)
+    logger.append_keys(caller=caller.name)
+    entry.who.check(caller, path)
+    raw = request.raw_body
+    if entry.body is None and raw.strip():
+        raise Malformed("BODY_NOT_EXPECTED")
+    body = None if entry.body is None else parse(raw, request.headers.get("content-type"), entry.body)
+    params = request.query_params
+    query = parse_query({name: params.getlist(name) for name in params} if params else {}, entry.query)
+    key = once.key_of(request.headers.get("idempotency-key")) if entry.idempotent else None
+    once_id = once.identity(caller, entry, key) if key else None
+
+    def run() -> Response:
+        call = Call(caller, body, query, now, language, raw, request.headers, correlation_id, once_id)
+        outcome = view(call, **path)
+        return outcome if isinstance(outcome, Response) else reply(outcome, entry.status)
+
+    if once_id is None:
+        return run()
+    fingerprint = once.fingerprint(path, params, raw)
+    return once.run_once(once_id, fingerprint, now, run, lambda error: problem(error, language, correlation_id))
+
+
+def _path_value(name: str, value: str) -> str:
+    """API Gateway hands path parameters over as they stood in the URL."""
+    try:
+        decoded = unquote(value, errors="strict")
+    except UnicodeDecodeError:
+        decoded = ""
+    if not 1 <= len(decoded) <= 128 or not re.search(ID_PATTERN, decoded):
+        raise refusal(Fault(name, "BAD_ID"))
+    return decoded
+
+
+def _correlation_id(request: Any) -> str:
+    try:
+        return str(UUID(request.context.get("requestId", "")))
+    except ValueError:
+        return str(uuid4())

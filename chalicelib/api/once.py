@@ -1,0 +1,112 @@
+"""Idempotency-Key: the same key with the same request gets the first answer, with another request a refusal."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from chalice import Response
+
+from chalicelib.api.callers import Caller
+from chalicelib.api.replies import SAFE, status_of
+from chalicelib.domain.errors import Busy, Conflict, FenrunError, Malformed
+from chalicelib.observe import logger
+from chalicelib.store import transient
+
+if TYPE_CHECKING:
+    from chalicelib.api.endpoint import Endpoint
+
+LONGEST_KEY = 255
+LEASE_SECONDS = 60
+"""Longer than a function may run: after it, a run that never answered is dead."""
+LIFE_SECONDS = 86400
+_NOT_REMEMBERED = frozenset({401, 403, 429})
+
+
+def key_of(header: str | None) -> str | None:
+    """The caller's key, if he sent one."""
+    if header is None:
+        return None
+    if not 1 <= len(header) <= LONGEST_KEY or not all("!" <= letter <= "~" for letter in header):
+        raise Malformed("BAD_IDEMPOTENCY_KEY", limit=LONGEST_KEY)
+    return header
+
+
+def identity(caller: Caller, entry: Endpoint, key: str) -> str:
+    """What a key stands for: it belongs to one caller and one route, so nobody meets another's answers."""
+    return _digest([caller.kind, caller.id, entry.method, entry.path, key])
+
+
+def fingerprint(path: Mapping[str, str], query: Any, raw: bytes) -> str:
+    """What makes two requests the same: where they go, and every byte of their bodies."""
+    asked = sorted((name, query.getlist(name)) for name in query) if query else []
+    return _digest([dict(path), asked, hashlib.sha256(raw).hexdigest()])
+
+
+def run_once(
+    once_id: str,
+    request: str,
+    now: datetime,
+    run: Callable[[], Response],
+    refuse: Callable[[FenrunError], Response],
+) -> Response:
+    """Runs the request unless its answer is known. A run that failed by our fault gives its key up and may be repeated;
+    a refusal is an answer, and is remembered."""
+    claim = str(uuid4())
+    known = transient.claim_key(once_id, request, claim, int(now.timestamp()), LEASE_SECONDS, LIFE_SECONDS)
+    if isinstance(known, transient.Known):
+        return _replayed(known)
+    kept = False
+    try:
+        answer = _attempt(run, refuse)
+        if answer.status_code < 500 and answer.status_code not in _NOT_REMEMBERED:
+            headers = {name: value for name, value in answer.headers.items() if name not in SAFE}
+            kept = _remember(once_id, claim, transient.Answer(answer.status_code, answer.body, headers))
+    finally:
+        if not kept:
+            _release(once_id, claim)
+    return answer
+
+
+def _attempt(run: Callable[[], Response], refuse: Callable[[FenrunError], Response]) -> Response:
+    try:
+        return run()
+    except FenrunError as error:
+        if status_of(error) >= 500:
+            raise
+        return refuse(error)
+
+
+def _replayed(known: transient.Known) -> Response:
+    if not known.same_request:
+        raise Conflict("SAME_KEY_OTHER_BODY")
+    if known.answer is None:
+        raise Conflict("IN_PROGRESS")
+    headers = {**known.answer.headers, **SAFE, "Idempotency-Replayed": "true"}
+    return Response(known.answer.body, status_code=known.answer.status, headers=headers)
+
+
+def _remember(once_id: str, claim: str, answer: transient.Answer) -> bool:
+    """The work is done: an answer that cannot be remembered is still given. Its key then stays taken until its lease
+    ends, so that a retry at once does not run beside it."""
+    try:
+        if not transient.remember_answer(once_id, claim, answer):
+            logger.warning("an answer was not remembered")
+    except Busy:
+        logger.warning("an answer was not remembered", exc_info=True)
+    return True
+
+
+def _release(once_id: str, claim: str) -> None:
+    try:
+        transient.release_key(once_id, claim)
+    except Busy:
+        logger.warning("an idempotency key was not released", exc_info=True)
+
+
+def _digest(parts: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=True, sort_keys=True).encode()).hexdigest()

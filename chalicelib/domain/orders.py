@@ -1,0 +1,240 @@
+"""An order is a join of facts: what storefronts and payment providers said, merged so that neither the order of arrival
+nor a repetition matters. `join` is commutative, associative and idempotent (DESIGN.md, "The road of an order").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Literal, TypeVar
+
+from msgspec import Struct, field, json, structs
+
+from chalicelib.domain.errors import Conflict, Fault, Refused
+from chalicelib.domain.terms import Terms
+
+T = TypeVar("T")
+
+
+class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line as sold. `amount`: minor units the buyer pays for the whole line after discounts, without tax and
+    shipping; `cost`: what the whole line cost the merchant."""
+
+    line_id: str
+    amount: int
+    quantity: int = 1
+    sku: str | None = None
+    product_id: str | None = None
+    category: str | None = None
+    merchant_id: str | None = None
+    cost: int | None = None
+
+
+class Description(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What was sold, as the source described it at `updated_at` (its own clock): the newest description wins."""
+
+    lines: tuple[Line, ...]
+    shipping: int = 0
+    tax: int = 0
+    updated_at: datetime | None = None
+
+
+class Payment(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    amount: int
+    paid_at: datetime
+
+
+class RefundLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    line_id: str
+    amount: int
+    quantity: int = 0
+
+
+class Refund(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Money given back: for `lines`, or as one `amount` that is spread over the lines. A `failed` one never counts."""
+
+    refunded_at: datetime
+    lines: tuple[RefundLine, ...] = ()
+    amount: int | None = None
+    state: Literal["succeeded", "failed"] = "succeeded"
+
+
+class Dispute(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    amount: int
+    at: datetime
+    state: Literal["open", "won", "lost"] = "open"
+
+
+class Carriers(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What on the order may name a distributor."""
+
+    coupon: str | None = None
+    code: str | None = None
+    click_id: str | None = None
+
+
+class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Everything said so far about one order; any part may be missing. Amounts in minor units of `currency`; UTC."""
+
+    order_id: str
+    currency: str
+    customer_id: str | None = None
+    placed_at: datetime | None = None
+    delivered_at: datetime | None = None
+    cancelled_at: datetime | None = None
+    description: Description | None = None
+    attribution: Carriers = Carriers()
+    payments: dict[str, Payment] = field(default_factory=dict)
+    refunds: dict[str, Refund] = field(default_factory=dict)
+    disputes: dict[str, Dispute] = field(default_factory=dict)
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        return self.description.lines if self.description else ()
+
+    @property
+    def due(self) -> int:
+        """What the buyer owes in all: lines, shipping and tax, before refunds."""
+        known = self.description
+        return sum(line.amount for line in known.lines) + known.shipping + known.tax if known else 0
+
+
+class Written(Struct, frozen=True, kw_only=True):
+    """A revision that changed what the order earns: its entries carry this revision and time in their keys."""
+
+    revision: int
+    at: datetime
+
+
+class Order(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The stored image: the facts, the terms frozen onto them, and which revision this is.
+
+    `recorded_at` is when this revision was accepted (UTC); the ledger takes time and revision from here, never from a
+    clock of its own.
+    """
+
+    facts: Facts
+    revision: int
+    recorded_at: datetime
+    terms: Terms | None = None
+    written: tuple[Written, ...] = ()
+
+
+def _canonical(value: object) -> bytes:
+    return json.encode(value, order="sorted")
+
+
+def _either(a: T | None, b: T | None, choose: Callable[[T, T], T]) -> T | None:
+    if a is None or b is None:
+        return b if a is None else a
+    return choose(a, b)
+
+
+def _earliest(a: datetime, b: datetime) -> datetime:
+    return min(a, b)
+
+
+def _description_rank(value: Description) -> tuple[bool, float, bytes]:
+    at = value.updated_at
+    return (at is not None, at.timestamp() if at else 0.0, _canonical(value))
+
+
+def _refund_rank(value: Refund) -> tuple[bool, bytes]:
+    return (value.state == "failed", _canonical(value))  # a provider never un-fails a refund
+
+
+def _dispute_rank(value: Dispute) -> tuple[float, int, bytes]:
+    return (value.at.timestamp(), ("open", "won", "lost").index(value.state), _canonical(value))
+
+
+def _union(a: Mapping[str, T], b: Mapping[str, T], rank: Callable[[T], object]) -> dict[str, T]:
+    merged = dict(a)
+    for key, value in b.items():
+        merged[key] = max(merged[key], value, key=rank) if key in merged else value  # type: ignore[arg-type]
+    return dict(sorted(merged.items()))
+
+
+def join(a: Facts, b: Facts) -> Facts:
+    """Both sets of facts as one. The same whichever comes first, however often.
+
+    Where two sources contradict each other on one fact, a fixed rule decides: the earliest of set-once times, the newest
+    description, a failed refund over a succeeded one, the newest state of a dispute, else the canonically greater text.
+    Raises `Conflict` for another customer or currency: these are never two views of one order.
+    """
+    if a.customer_id and b.customer_id and a.customer_id != b.customer_id:
+        raise Conflict("ORDER_CUSTOMER_DIFFERS", Fault("customer_id", "ORDER_CUSTOMER_DIFFERS"))
+    if a.currency != b.currency:
+        raise Conflict("ORDER_CURRENCY_DIFFERS", Fault("currency", "ORDER_CURRENCY_DIFFERS", {"known": a.currency}))
+    return Facts(
+        order_id=a.order_id,
+        currency=a.currency,
+        customer_id=a.customer_id or b.customer_id,
+        placed_at=_either(a.placed_at, b.placed_at, _earliest),
+        delivered_at=_either(a.delivered_at, b.delivered_at, _earliest),
+        cancelled_at=_either(a.cancelled_at, b.cancelled_at, _earliest),
+        description=_either(a.description, b.description, lambda x, y: max(x, y, key=_description_rank)),
+        attribution=Carriers(
+            coupon=_either(a.attribution.coupon, b.attribution.coupon, max),
+            code=_either(a.attribution.code, b.attribution.code, max),
+            click_id=_either(a.attribution.click_id, b.attribution.click_id, max),
+        ),
+        payments=_union(a.payments, b.payments, _canonical),
+        refunds=_union(a.refunds, b.refunds, _refund_rank),
+        disputes=_union(a.disputes, b.disputes, _dispute_rank),
+    )
+
+
+def contradictions(known: Facts, said: Facts) -> list[Fault]:
+    """Where `said` repeats an id of `known` with other content and no newer time of its own.
+
+    `join` would settle these by a fixed rule; a caller that can be told is told instead (409), so that nothing is
+    silently ignored.
+    """
+    faults = []
+    old, new = known.description, said.description
+    if old and new and old.updated_at == new.updated_at and old != new:
+        faults.append(Fault("lines", "LINES_DIFFER"))
+    for payment_id, payment in said.payments.items():
+        if known.payments.get(payment_id, payment) != payment:
+            faults.append(Fault(f"payments[{payment_id}]", "PAYMENT_DIFFERS"))
+    for refund_id, refund in said.refunds.items():
+        same = known.refunds.get(refund_id, refund)
+        if structs.replace(same, state="failed") != structs.replace(refund, state="failed"):
+            faults.append(Fault(f"refunds[{refund_id}]", "REFUND_DIFFERS"))
+    for dispute_id, dispute in said.disputes.items():
+        same_dispute = known.disputes.get(dispute_id, dispute)
+        if same_dispute.at == dispute.at and same_dispute != dispute:
+            faults.append(Fault(f"disputes[{dispute_id}]", "DISPUTE_DIFFERS"))
+    return faults
+
+
+def check_refunds(facts: Facts) -> None:
+    """Raises `Refused` where the refunds of an order with known lines give back more than was sold.
+
+    A refund may be reported before the lines are: then there is nothing to hold it against yet.
+    """
+    if not facts.description:
+        return
+    faults, left = [], {line.line_id: line.amount for line in facts.lines}
+    units = {line.line_id: line.quantity for line in facts.lines}
+    unspecific = 0
+    for refund_id, refund in sorted(facts.refunds.items()):
+        if refund.state == "failed":
+            continue
+        unspecific += refund.amount or 0 if not refund.lines else 0
+        for i, part in enumerate(refund.lines):
+            path = f"refunds[{refund_id}].lines[{i}]"
+            if part.line_id not in left:
+                faults.append(Fault(f"{path}.line_id", "REFUND_UNKNOWN_LINE", {"line_id": part.line_id}))
+                continue
+            left[part.line_id] -= part.amount
+            units[part.line_id] -= part.quantity
+            if left[part.line_id] < 0:
+                faults.append(Fault(f"{path}.amount", "REFUND_EXCEEDS_LINE", {"line_id": part.line_id}))
+            if units[part.line_id] < 0:
+                faults.append(Fault(f"{path}.quantity", "REFUND_EXCEEDS_LINE", {"line_id": part.line_id}))
+    known = facts.description
+    if unspecific > sum(left.values()) + known.shipping + known.tax:
+        faults.append(Fault("refunds", "REFUND_EXCEEDS_ORDER"))
+    if faults:
+        raise Refused("REFUND_EXCEEDS_ORDER" if faults[-1].path == "refunds" else faults[0].code, *faults)

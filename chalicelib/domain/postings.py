@@ -1,0 +1,169 @@
+"""A posting is a set of entries with one key that sum to zero: the difference between two images of one order.
+
+Nothing is edited: a refund, a correction or another distributor is a further posting. So the sum of all postings of an
+order is what its last image earns, whatever happened in between and in whatever order it arrived.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+from hashlib import sha256
+from typing import Literal
+
+from msgspec import Struct, json
+
+from chalicelib.domain import accounts
+from chalicelib.domain.earnings import Bucket, Earnings, day_of, earnings
+from chalicelib.domain.orders import Facts, Order
+from chalicelib.domain.rates import Level
+
+LEVELS: tuple[Level, Level] = ("direct", "indirect")
+
+
+class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of a distributor's statement: commission earned (positive) or taken back (negative).
+
+    `merchants` says who bears it: amounts by merchant id that add up to `amount`. `happened_at` is when the fact behind
+    it happened by the source's clock; `at` (in the posting) when it was recorded. `orders` and `sales` are what the
+    entry adds to the day's statistics of a direct beneficiary: orders, and net sales in minor units.
+    """
+
+    account: str
+    leg: str
+    kind: Literal["commission", "reversal"]
+    level: Level
+    amount: int
+    bucket: Bucket
+    order_id: str
+    revision: int
+    happened_at: datetime
+    merchants: dict[str, int]
+    orders: int = 0
+    sales: int = 0
+
+
+class Charge(Struct, frozen=True, kw_only=True):
+    """What a merchant's account bears of a posting: negative when commission is earned."""
+
+    account: str
+    bucket: Bucket
+    amount: int
+
+
+class Posting(Struct, frozen=True, kw_only=True):
+    """`key` is `<order>@<revision>`; entries and charges of one posting sum to zero and are applied together or not."""
+
+    key: str
+    at: datetime
+    currency: str
+    happened_on: str
+    entries: tuple[Entry, ...]
+    charges: tuple[Charge, ...]
+
+
+def digest(entry: Entry) -> str:
+    """A short fingerprint of the entry's content: the same key with another one is an alarm."""
+    return sha256(json.encode(entry, order="sorted")).hexdigest()[:16]
+
+
+def _times(facts: Facts) -> dict[str, datetime]:
+    times: dict[str, datetime | None] = {
+        "placed": facts.placed_at,
+        "delivered": facts.delivered_at,
+        "cancelled": facts.cancelled_at,
+        "described": facts.description.updated_at if facts.description else None,
+    }
+    times |= {f"payment {key}": payment.paid_at for key, payment in facts.payments.items()}
+    times |= {f"refund {key} {refund.state}": refund.refunded_at for key, refund in facts.refunds.items()}
+    times |= {f"dispute {key} {dispute.state}": dispute.at for key, dispute in facts.disputes.items()}
+    return {name: at for name, at in times.items() if at}
+
+
+def happened_at(old: Order | None, new: Order) -> datetime:
+    """When, by the source's clock, the newest fact happened that the new image has and the old one had not."""
+    known = _times(old.facts) if old else {}
+    fresh = [at for name, at in _times(new.facts).items() if known.get(name) != at]
+    return min(max(fresh), new.recorded_at) if fresh else new.recorded_at
+
+
+def _merchants(order: Order) -> list[str]:
+    return [line.merchant_id or accounts.OPERATOR for line in order.facts.lines]
+
+
+def _amounts(order: Order | None, earned: Earnings | None, level: Level) -> dict[tuple[str, Bucket], dict[str, int]]:
+    """(distributor, bucket) -> merchant -> amount, of one level of one image."""
+    if order is None or earned is None:
+        return {}
+    side = earned.level(level)
+    if side.beneficiary is None:
+        return {}
+    payers, result = _merchants(order), {}
+    for bucket, parts in side.buckets.items():
+        by_merchant: dict[str, int] = defaultdict(int)
+        for payer, part in zip(payers, parts, strict=True):
+            by_merchant[payer] += part
+        result[side.beneficiary.distributor_id, bucket] = dict(by_merchant)
+    return result
+
+
+def _sales(earned: Earnings | None, distributor_id: str, bucket: Bucket) -> tuple[int, int]:
+    """Orders and net sales counted for a direct beneficiary: in the first bucket of the order."""
+    if earned is None or earned.direct.beneficiary is None or not earned.direct.buckets:
+        return 0, 0
+    mine = earned.direct.beneficiary.distributor_id == distributor_id and min(earned.direct.buckets) == bucket
+    return (1, earned.sales) if mine else (0, 0)
+
+
+def difference(old: Order | None, new: Order) -> Posting | None:
+    """The posting that takes the books from what the old image earned to what the new one earns; None if that is the same.
+
+    Entries carry the time and revision of the new image: the same two images always give the same posting.
+    """
+    before, after = earnings(old) if old else None, earnings(new)
+    currency, order_id = new.facts.currency, new.facts.order_id
+    happened = happened_at(old, new)
+    entries: list[Entry] = []
+    charged: dict[tuple[str, Bucket], int] = defaultdict(int)
+    for level in LEVELS:
+        was, now = _amounts(old, before, level), _amounts(new, after, level)
+        for key in sorted(was.keys() | now.keys()):
+            distributor_id, bucket = key
+            had, has = was.get(key, {}), now.get(key, {})
+            by_merchant = {m: has.get(m, 0) - had.get(m, 0) for m in sorted(had.keys() | has.keys())}
+            by_merchant = {m: amount for m, amount in by_merchant.items() if amount}
+            amount = sum(by_merchant.values())
+            counted = (0, 0)
+            if level == "direct":
+                then, since = _sales(before, distributor_id, bucket), _sales(after, distributor_id, bucket)
+                counted = (since[0] - then[0], since[1] - then[1])
+            if not by_merchant:
+                continue
+            entries.append(
+                Entry(
+                    account=accounts.distributor(distributor_id, currency),
+                    leg=f"{level}.{bucket.day}",
+                    kind="reversal" if amount < 0 else "commission",
+                    level=level,
+                    amount=amount,
+                    bucket=bucket,
+                    order_id=order_id,
+                    revision=new.revision,
+                    happened_at=happened,
+                    merchants=by_merchant,
+                    orders=counted[0],
+                    sales=counted[1],
+                )
+            )
+            for payer, part in by_merchant.items():
+                charged[accounts.merchant(payer, currency, order_id), bucket] -= part
+    if new.terms is None or not entries:
+        return None
+    return Posting(
+        key=f"{order_id}@{new.revision}",
+        at=new.recorded_at,
+        currency=currency,
+        happened_on=day_of(happened, new.terms.time_zone),
+        entries=tuple(entries),
+        charges=tuple(Charge(account=a, bucket=b, amount=n) for (a, b), n in sorted(charged.items()) if n),
+    )

@@ -1,0 +1,92 @@
+"""What is left of an order after refunds and disputes, and how much of it has been collected. Exact throughout."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from fractions import Fraction
+
+from msgspec import Struct
+
+from chalicelib.domain.orders import Facts, Line
+
+NOTHING = Fraction(0)
+WHOLE = Fraction(1)
+
+
+class Left(Struct, frozen=True):
+    """What remains of one line: its `share` (0 to 1) by amount, and its whole `units`."""
+
+    line: Line
+    share: Fraction
+    units: int
+
+    @property
+    def amount(self) -> Fraction:
+        return self.line.amount * self.share
+
+
+def _after_refunded_lines(facts: Facts) -> list[tuple[Line, int, int]]:
+    amounts = {line.line_id: line.amount for line in facts.lines}
+    units = {line.line_id: line.quantity for line in facts.lines}
+    for refund in facts.refunds.values():
+        if refund.state == "failed":
+            continue
+        for part in refund.lines:
+            if part.line_id in amounts:
+                amounts[part.line_id] = max(0, amounts[part.line_id] - part.amount)
+                units[part.line_id] = max(0, units[part.line_id] - part.quantity)
+    return [(line, amounts[line.line_id], units[line.line_id]) for line in facts.lines]
+
+
+def _unspecific(facts: Facts, disputes: Collection[str]) -> int:
+    """Refunds that name no lines, and disputes in these states, in minor units."""
+    refunded = sum(r.amount or 0 for r in facts.refunds.values() if r.state != "failed" and not r.lines)
+    return refunded + sum(dispute.amount for dispute in facts.disputes.values() if dispute.state in disputes)
+
+
+def left(facts: Facts, disputes: Collection[str]) -> tuple[Left, ...]:
+    """The lines after refunds and after disputes in these states.
+
+    Refunds of lines come off their line first; then what names no line is spread over the lines in proportion to what
+    is left of them. So the order in which refunds arrive makes no difference, and refunds that add up to the order leave
+    nothing of any line. A line without a price remains as long as units of it do.
+    """
+    parts = _after_refunded_lines(facts)
+    whole = sum(amount for _, amount, _ in parts)
+    spread = _unspecific(facts, disputes)
+    if whole:
+        kept = Fraction(max(0, whole - spread), whole)
+    else:
+        kept = NOTHING if spread else WHOLE
+    result = []
+    for line, amount, units in parts:
+        if line.amount:
+            share = Fraction(amount, line.amount) * kept
+        else:
+            share = Fraction(units, line.quantity) * kept if line.quantity else NOTHING
+        result.append(Left(line, share, units if share else 0))
+    return tuple(result)
+
+
+def collected(facts: Facts, disputes: Collection[str]) -> tuple[tuple[datetime, Fraction], ...]:
+    """When which proportion of the order had been paid: (time, proportion from 0 to 1), rising, one step a payment.
+
+    Commission follows the money collected: the proportion is what was paid and not given back, of what is due after
+    what was given back. So a deposit that is refunded earns nothing, and a fully paid order stays fully paid
+    whatever is refunded of it. Disputes in the given states count as given back. An order with nothing due was never
+    paid for.
+    """
+    known, due = facts.description, facts.due
+    if not known or not due:
+        return ()
+    back = sum(line.amount - amount for line, amount, _ in _after_refunded_lines(facts)) + _unspecific(facts, disputes)
+    remaining = due - back
+    steps, paid, reached = [], 0, NOTHING
+    for _, payment in sorted(facts.payments.items(), key=lambda item: (item[1].paid_at, item[0])):
+        paid += payment.amount
+        share = min(WHOLE, max(NOTHING, Fraction(paid - back, remaining))) if remaining > 0 else NOTHING
+        if share > reached:
+            steps.append((payment.paid_at, share))
+            reached = share
+    return tuple(steps)

@@ -1,0 +1,35 @@
+"""Terms: the rules and beneficiaries frozen onto one order, so that what it earns never depends on anything else."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from chalicelib.domain.plans import Plan
+
+
+class Beneficiary(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A distributor in line for one level. `unpaid` says why nothing is paid to them, if so."""
+
+    distributor_id: str
+    rank: str | None = None
+    unpaid: str | None = None
+
+
+class Terms(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the commission of one order rests on.
+
+    `plan` is the version in force when the order was placed, kept to the rules that can touch this order's lines;
+    `because` is what attributed the order; `time_zone` (IANA) decides on which day an event falls. The two counters
+    are what `limits` ask for: which order of the customer's this is, and what each level had earned this month.
+    """
+
+    plan_id: str
+    version: int
+    plan: Plan
+    time_zone: str
+    because: str = "none"
+    direct: Beneficiary | None = None
+    indirect: Beneficiary | None = None
+    customer_order_number: int = 1
+    direct_this_month: int = 0
+    indirect_this_month: int = 0

@@ -1,0 +1,128 @@
+"""Distributors, and the claims that make a code, an e-mail and a phone number belong to one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+from msgspec import Struct, convert, json, structs
+
+from chalicelib.domain.errors import Conflict
+from chalicelib.domain.people import Distributor
+from chalicelib.settings import settings
+from chalicelib.store import cursors
+from chalicelib.store.items import from_item, to_item
+from chalicelib.store.tables import DistributorItem
+from chalicelib.store.transactions import transact
+
+ClaimKind = Literal["code", "email", "phone"]
+
+
+class Recruit(Struct, frozen=True):
+    """A recruit as their sponsor sees them."""
+
+    id: str
+    name: str
+    code: str
+    status: str
+    joined_at: str
+    currencies: frozenset[str]
+
+
+def claim_id(kind: ClaimKind, value: str) -> str:
+    """The key of the item that makes the value unique; `value` is a code, or the blind index of a contact."""
+    return f"claim#{kind}#{value}"
+
+
+def create(distributor: Distributor, contacts: dict[ClaimKind, str]) -> None:
+    """Stores a new distributor together with their claims: all or nothing.
+
+    `contacts` are blind indexes of the e-mail and phone. Raises `Conflict` with `CODE_TAKEN`, `EMAIL_TAKEN` or
+    `PHONE_TAKEN` for what belongs to somebody else already.
+    """
+    claims: list[tuple[ClaimKind, str]] = [("code", distributor.code), *contacts.items()]
+    item = structs.asdict(distributor)
+    item["currencies"] = item["currencies"] or None
+    item["payout_methods"] = None
+    writes = [_put(item)]
+    for kind, value in claims:
+        writes.append(_put({"id": claim_id(kind, value), "owner": distributor.id, "sponsor_id": distributor.sponsor_id}))
+    failed = transact(writes)
+    if failed is None:
+        return
+    taken = [kind for (kind, _), failure in zip(claims, failed[1:], strict=True) if failure.code]
+    raise Conflict(f"{taken[0].upper()}_TAKEN" if taken else "BUSY")
+
+
+def _put(item: dict[str, object]) -> dict[str, Any]:
+    return {
+        "Put": {
+            "TableName": settings().distributors_table,
+            "Item": to_item(item),
+            "ConditionExpression": "attribute_not_exists(id)",
+        }
+    }
+
+
+def from_attributes(item: dict[str, Any]) -> Distributor:
+    """A distributor from the plain attributes of their item."""
+    return convert({**item, "payout_methods": json.decode(item.get("payout_methods", "{}"))}, Distributor)
+
+
+def get(distributor_id: str) -> Distributor | None:
+    """The distributor, read consistently; None if there is none of this id."""
+    if "#" in distributor_id:
+        return None
+    found = DistributorItem._get_connection().get_item(distributor_id, consistent_read=True).get("Item")
+    return from_attributes(from_item(found)) if found else None
+
+
+def owner_of(kind: ClaimKind, value: str) -> str | None:
+    """The id of the distributor to whom this code or contact belongs."""
+    found = DistributorItem._get_connection().get_item(claim_id(kind, value)).get("Item")
+    return str(from_item(found)["owner"]) if found else None
+
+
+def find_by_claim(kind: Literal["email", "phone"], blind: str) -> Distributor | None:
+    """The distributor with this contact (its blind index)."""
+    owner = owner_of(kind, blind)
+    return get(owner) if owner else None
+
+
+def recruits(sponsor_id: str, limit: int, cursor: str | None) -> tuple[list[Recruit], str | None]:
+    """The direct recruits, the newest first, and where the next page begins."""
+    page = DistributorItem.by_sponsor.query(
+        sponsor_id,
+        scan_index_forward=False,
+        limit=limit,
+        page_size=limit,
+        last_evaluated_key=cursors.opened(cursor),
+    )
+    items = [
+        Recruit(i.id, i.name or "", i.code or "", i.status or "", i.joined_at or "", frozenset(i.currencies or ()))
+        for i in page
+    ]
+    return items, cursors.sealed(page.last_evaluated_key)
+
+
+def set_payout_method(distributor_id: str, methods: dict[str, dict[str, Any]]) -> None:
+    """Replaces the payout methods of an existing distributor."""
+    DistributorItem(distributor_id).update(
+        actions=[DistributorItem.payout_methods.set(methods)], condition=DistributorItem.id.exists()
+    )
+
+
+def opens_currencies(distributor_ids: Iterable[str], currency: str) -> Sequence[dict[str, Any]]:
+    """Updates, for a transaction, that note a first account in this currency on each of the distributors."""
+    return [
+        {
+            "Update": {
+                "TableName": settings().distributors_table,
+                "Key": to_item({"id": distributor_id}),
+                "UpdateExpression": "ADD currencies :currency",
+                "ConditionExpression": "attribute_exists(id)",
+                "ExpressionAttributeValues": to_item({":currency": frozenset({currency})}),
+            }
+        }
+        for distributor_id in distributor_ids
+    ]

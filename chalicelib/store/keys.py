@@ -1,0 +1,54 @@
+"""Sort keys and index keys of the ledger. Text that sorts as the thing it names."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zlib import crc32
+
+from chalicelib.domain.earnings import HELD, Bucket, matures_on
+
+BALANCE = "BALANCE"
+DUE_SHARDS = tuple("01234567")
+PAYABLE = "pay#"
+
+
+def stamp(at: datetime) -> str:
+    """The instant as UTC text of fixed width, microseconds included: sorts by time."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def from_stamp(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def entry(at: datetime, posting: str, leg: str) -> str:
+    return f"ENTRY#{stamp(at)}#{posting}#{leg}"
+
+
+def day(bucket: Bucket) -> str:
+    return f"DAY#{bucket.day}#{bucket.hold_days:03d}"
+
+
+def bucket_of(key: str) -> Bucket:
+    _, on, hold = key.split("#")
+    return Bucket(on, int(hold))
+
+
+def total_day(day: str) -> str:
+    """The DAY item of an account that only counts by day: merchants, clearing, bank, tax, fees."""
+    return f"DAY#{day}"
+
+
+def shard(account: str) -> str:
+    """The shard of the `due` index that an account's items stand in."""
+    return DUE_SHARDS[crc32(account.encode()) % len(DUE_SHARDS)]
+
+
+def due_day(account: str, bucket: Bucket) -> str | None:
+    """Where a DAY item stands in the `due` index: by the day on which it matures. Held money is never due."""
+    return None if bucket.day == HELD else f"{matures_on(bucket)}#{account}"
+
+
+def payable(account: str) -> str:
+    """Where a BALANCE item stands in the `due` index while it may have money to pay out."""
+    return f"{PAYABLE}{account}"

@@ -1,0 +1,247 @@
+"""The books. `post` applies postings: each at most once, whole or not at all, many in one transaction.
+
+Items of an account (`account`, `at`):
+- `ENTRY#<time>#<posting>#<leg>`: one line of the statement. Put only if absent: it is its own marker, for ever.
+- `DAY#<accrual day>#<hold days>`: the hold bucket and the day's statistics: `pending`, `orders`, `sales`, `direct`,
+  `indirect`, `reversals`; `matured_at` once it has matured. Accounts that are not a distributor's have `DAY#<day>` with
+  `amount` alone.
+- `BALANCE`: `available`, `in_flight`, `paid`, `withheld`, `version`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from botocore.exceptions import ClientError
+from msgspec import Struct
+
+from chalicelib.domain.earnings import Bucket
+from chalicelib.domain.postings import Entry, Posting, digest
+from chalicelib.observe import logger
+from chalicelib.settings import settings
+from chalicelib.store import keys
+from chalicelib.store.items import to_item
+from chalicelib.store.transactions import MAX_ITEMS, RETRIED, Failed, clear, transact
+
+_EXPECTED = {None, "ConditionalCheckFailed", *RETRIED}
+
+Day = tuple[str, Bucket]
+"""An account and the bucket in it."""
+
+
+class Outcome(Struct, frozen=True):
+    """What became of one posting. `refused` says why; the books are then as they were."""
+
+    key: str
+    result: Literal["applied", "already_applied", "refused"]
+    reason: str | None = None
+
+
+class _Planned(Struct, frozen=True):
+    """One item of a transaction, and what it stands for: a posting's entry, a day, or neither."""
+
+    write: dict[str, Any]
+    posting: str | None = None
+    day: Day | None = None
+
+
+def add(
+    account: str,
+    at: str,
+    amounts: Mapping[str, int],
+    *,
+    once: Mapping[str, str] | None = None,
+    condition: str | None = None,
+    values: Mapping[str, object] | None = None,
+) -> dict[str, Any]:
+    """An update that adds amounts to an item (which it creates if need be) and sets what is in `once` if it is not set."""
+    fields = {name: amount for name, amount in amounts.items() if amount}
+    once = once or {}
+    names = {f"#{name}": name for name in (*fields, *once)}
+    sets = ", ".join(f"#{name} = if_not_exists(#{name}, :{name})" for name in once)
+    adds = ", ".join(f"#{name} :{name}" for name in fields)
+    update: dict[str, Any] = {
+        "TableName": settings().ledger_table,
+        "Key": to_item({"account": account, "at": at}),
+        "UpdateExpression": " ".join([f"SET {sets}" if sets else "", f"ADD {adds}" if adds else ""]).strip(),
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": to_item({f":{k}": v for k, v in {**fields, **once, **(values or {})}.items()}),
+    }
+    if condition:
+        update["ConditionExpression"] = condition
+    return {"Update": update}
+
+
+def balance(account: str, amounts: Mapping[str, int], **options: Any) -> dict[str, Any]:
+    """An update of the BALANCE item; money that becomes available puts it into the index that settling reads."""
+    once = {}
+    if amounts.get("available", 0) > 0:
+        once = {"due_shard": keys.shard(account), "due": keys.payable(account)}
+    return add(account, keys.BALANCE, {**amounts, "version": 1}, once=once, **options)
+
+
+def total(account: str, day: str, amount: int) -> dict[str, Any]:
+    """An update of an account that only counts by day."""
+    return add(account, keys.total_day(day), {"amount": amount})
+
+
+def _entry(posting: Posting, entry: Entry, to: str) -> dict[str, Any]:
+    item = {
+        "account": entry.account,
+        "at": keys.entry(posting.at, posting.key, entry.leg),
+        "kind": entry.kind,
+        "level": entry.level,
+        "amount": entry.amount,
+        "day": entry.bucket.day,
+        "hold_days": entry.bucket.hold_days,
+        "to": to,
+        "order_id": entry.order_id,
+        "revision": entry.revision,
+        "happened_at": keys.stamp(entry.happened_at),
+        "merchants": entry.merchants,
+        "orders": entry.orders or None,
+        "sales": entry.sales or None,
+        "digest": digest(entry),
+    }
+    return {
+        "Put": {
+            "TableName": settings().ledger_table,
+            "Item": to_item(item),
+            "ConditionExpression": "attribute_not_exists(account)",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+    }
+
+
+def _plan(postings: Iterable[Posting], matured: set[Day]) -> list[_Planned]:
+    """The transaction for these postings: every entry, and one update for each DAY, BALANCE and merchant's day."""
+    planned: list[_Planned] = []
+    days: dict[Day, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    available: dict[str, int] = defaultdict(int)
+    charged: dict[tuple[str, str], int] = defaultdict(int)
+    for posting in postings:
+        for entry in posting.entries:
+            late = (entry.account, entry.bucket) in matured
+            planned.append(_Planned(_entry(posting, entry, "available" if late else "pending"), posting.key))
+            counted = Bucket(posting.happened_on, entry.bucket.hold_days) if late else entry.bucket
+            day = days[entry.account, counted]
+            day[entry.level] += entry.amount
+            day["reversals"] += max(0, -entry.amount)
+            day["orders"] += entry.orders
+            day["sales"] += entry.sales
+            if late:
+                available[entry.account] += entry.amount
+            else:
+                day["pending"] += entry.amount
+                day["holds"] = int(entry.amount != 0)
+        for charge in posting.charges:
+            charged[charge.account, charge.bucket.day] += charge.amount
+    for (account, bucket), sums in days.items():
+        holds = sums.pop("holds", 0)
+        if holds or any(sums.values()):
+            planned.append(_Planned(_day(account, bucket, sums, bool(holds)), day=(account, bucket)))
+    planned += [_Planned(balance(account, {"available": amount})) for account, amount in available.items()]
+    planned += [_Planned(total(account, day, amount)) for (account, day), amount in charged.items() if amount]
+    return planned
+
+
+def _day(account: str, bucket: Bucket, sums: dict[str, int], holds: bool) -> dict[str, Any]:
+    due = keys.due_day(account, bucket)
+    once = {"due_shard": keys.shard(account), "due": due} if holds and due else {}
+    condition = "attribute_not_exists(matured_at)" if holds else None
+    return add(account, keys.day(bucket), sums, once=once, condition=condition)
+
+
+def _once(postings: Sequence[Posting], outcomes: dict[str, Outcome]) -> list[Posting]:
+    """Each posting once: a batch may hold the same change twice. Another body under the same key is refused."""
+    first: dict[str, Posting] = {}
+    for posting in postings:
+        if first.setdefault(posting.key, posting) != posting:
+            outcomes[posting.key] = _alarm(posting.key)
+    return [posting for key, posting in first.items() if key not in outcomes]
+
+
+def _alarm(key: str) -> Outcome:
+    logger.error("ledger: the same key with another body", extra={"posting": key, "alarm": "SAME_KEY_OTHER_BODY"})
+    return Outcome(key, "refused", "SAME_KEY_OTHER_BODY")
+
+
+def post(postings: Sequence[Posting]) -> list[Outcome]:
+    """Applies the postings and says for each, in their order, what became of it.
+
+    `already_applied`: its entries were there, with the same content. `refused`: the same key with other content (an
+    alarm), or an item that DynamoDB cannot take; the other postings are not affected. Raises `Busy` when contention
+    outlasts the function's time: what was committed by then is found again when the postings are sent once more.
+    """
+    outcomes: dict[str, Outcome] = {}
+    matured: set[Day] = set()
+    group: list[Posting] = []
+    size = 0
+    for posting in _once(postings, outcomes):
+        # Counted without what coalesces: an entry, its day, and the merchants' days.
+        items = 2 * len(posting.entries) + len(posting.charges)
+        if group and size + items > MAX_ITEMS:
+            size = len(_plan(group, matured))
+        if group and size + items > MAX_ITEMS:
+            _commit(group, matured, outcomes)
+            group, size = [], 0
+        group.append(posting)
+        size += items
+    _commit(group, matured, outcomes)
+    return [outcomes[posting.key] for posting in postings]
+
+
+def _commit(group: list[Posting], matured: set[Day], outcomes: dict[str, Outcome]) -> None:
+    while group:
+        planned = _plan(group, matured)
+        if len(planned) > MAX_ITEMS and len(group) > 1:
+            _commit(group[: len(group) // 2], matured, outcomes)
+            group = group[len(group) // 2 :]
+            continue
+        try:
+            failed = transact([each.write for each in planned])
+        except ClientError as error:
+            if clear(error) != "ValidationException":
+                raise
+            failed = [Failed("ValidationException", {})] * len(planned)
+        if failed is None:
+            outcomes.update({posting.key: Outcome(posting.key, "applied") for posting in group})
+            return
+        impossible = next((each.code for each in failed if each.code not in _EXPECTED), None)
+        if impossible and len(group) == 1:
+            outcomes[group[0].key] = Outcome(group[0].key, "refused", impossible)
+            return
+        if impossible:
+            for posting in group:
+                _commit([posting], matured, outcomes)
+            return
+        group = _without_settled(group, planned, failed, matured, outcomes)
+
+
+def _without_settled(
+    group: list[Posting],
+    planned: list[_Planned],
+    failed: list[Failed],
+    matured: set[Day],
+    outcomes: dict[str, Outcome],
+) -> list[Posting]:
+    """What is to be sent again: without the postings that are there already or cannot be; days found matured are noted."""
+    stored: dict[str, list[Failed]] = defaultdict(list)
+    for each, failure in zip(planned, failed, strict=True):
+        if each.posting is not None:
+            stored[each.posting].append(failure)
+        elif each.day and failure.code == "ConditionalCheckFailed":
+            matured.add(each.day)
+    for posting in group:
+        found = [failure.code == "ConditionalCheckFailed" for failure in stored[posting.key]]
+        same = [
+            failure.item.get("digest", {}).get("S") == digest(entry)
+            for failure, entry in zip(stored[posting.key], posting.entries, strict=True)
+        ]
+        if all(found) and all(same):
+            outcomes[posting.key] = Outcome(posting.key, "already_applied")
+        elif any(found):
+            outcomes[posting.key] = _alarm(posting.key)
+    return [posting for posting in group if posting.key not in outcomes]

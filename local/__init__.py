@@ -1,0 +1,1 @@
+"""The deployed package on one machine."""
