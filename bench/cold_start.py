@@ -2,7 +2,7 @@
 
 The floor is `import chalice, pynamodb.models` and one botocore DynamoDB client. Every row is the fastest of several
 fresh processes, taken in turns so that a slow minute of the machine hits all rows alike. Time is processor time of the
-child: what a busy neighbour takes is not the import's cost. It asserts nothing.
+child. `floor, again` is the floor a second time: how far it is from 1.00 is the noise. It asserts nothing.
 """
 
 import os
@@ -56,6 +56,7 @@ def scripts() -> dict[str, str]:
     return {
         "bare python": "",
         "floor": FLOOR,
+        "floor, again": FLOOR,
         **{module: MODULE.format(module=module) for module in modules},
         "app (api)": MODULE.format(module="app"),
     }

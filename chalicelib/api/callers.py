@@ -69,7 +69,7 @@ class Rule:
     @property
     def public(self) -> bool:
         """For everybody and nobody else: no credentials are looked at."""
-        return all(each.kind == "anyone" for each in self.allowed)
+        return bool(self.allowed) and all(each.kind == "anyone" for each in self.allowed)
 
     def check(self, caller: Caller, path: Mapping[str, str]) -> None:
         """Lets the caller pass or says no: 401 to nobody, 404 to a distributor at another one's object, else 403."""

@@ -79,4 +79,4 @@ def verify_password(password: str, stored: str | None) -> Verdict:
         _hasher().verify(stored or _NOBODY, _typed(password)[: MAX_LENGTH * 4])
     except (VerificationError, InvalidHashError):
         return Verdict(False)
-    return Verdict(stored is not None, stored is not None and _hasher().check_needs_rehash(stored))
+    return Verdict(True, _hasher().check_needs_rehash(stored)) if stored else Verdict(False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct, convert, json, structs
@@ -15,7 +15,7 @@ from chalicelib.store.items import from_item, to_item
 from chalicelib.store.tables import DistributorItem
 from chalicelib.store.transactions import transact
 
-ClaimKind = Literal["code", "email", "phone"]
+ClaimKind = Literal["code", "coupon", "email", "phone"]
 
 
 class Recruit(Struct, frozen=True):
@@ -54,7 +54,7 @@ def create(distributor: Distributor, contacts: dict[ClaimKind, str]) -> None:
     raise Conflict(f"{taken[0].upper()}_TAKEN" if taken else "BUSY")
 
 
-def _put(item: dict[str, object]) -> dict[str, Any]:
+def _put(item: Mapping[str, object]) -> dict[str, Any]:
     return {
         "Put": {
             "TableName": settings().distributors_table,
@@ -126,3 +126,18 @@ def opens_currencies(distributor_ids: Iterable[str], currency: str) -> Sequence[
         }
         for distributor_id in distributor_ids
     ]
+
+
+def by_code(code: str) -> Distributor | None:
+    """The distributor whose code or coupon this is (normalised)."""
+    owner = owner_of("code", code) or owner_of("coupon", code)
+    return get(owner) if owner else None
+
+
+def claim_coupon(distributor: Distributor, coupon: str) -> None:
+    """Makes a coupon code the distributor's. Raises `Conflict` (`COUPON_TAKEN`) if it is somebody else's."""
+    item = {"id": claim_id("coupon", coupon), "owner": distributor.id, "sponsor_id": distributor.sponsor_id}
+    if owner_of("coupon", coupon) == distributor.id:
+        return
+    if transact([_put(item)]) is not None:
+        raise Conflict("COUPON_TAKEN")

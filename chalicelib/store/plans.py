@@ -51,7 +51,7 @@ def versions(plan_id: str) -> tuple[Version, ...]:
 
 
 @lru_cache(maxsize=64)
-def read(plan_id: str, version: int) -> Plan | None:
+def read(plan_id: str, version: int) -> Plan:
     """One version, read once in the life of a container: it never changes."""
     key = version_key(plan_id, version)
     found = SettingItem._get_connection().get_item(key["kind"], key["id"], consistent_read=True).get("Item")

@@ -173,23 +173,22 @@ class Known:
 
 def claim_key(key: str, request: str, claim: str, now: int, lease: int, life: int) -> Claimed | Known:
     """Takes an idempotency key for one run of a request. A run that never answered gives it up after `lease` seconds."""
-    row = {"id": f"answer#{key}", "request": request, "claim": claim, "until": now + lease, "expires": now + life}
+    row = {"id": f"answer#{key}", "asked": request, "claim": claim, "leased_to": now + lease, "expires": now + life}
     try:
         send(
             "put_item",
             TableName=settings().transient_table,
             Item=to_item(row),
             ConditionExpression="attribute_not_exists(id) OR expires <= :now"
-            " OR (attribute_not_exists(answered) AND #until <= :now AND request = :request)",
-            ExpressionAttributeNames={"#until": "until"},
-            ExpressionAttributeValues=to_item({":now": now, ":request": request}),
+            " OR (attribute_not_exists(answered) AND leased_to <= :now AND asked = :asked)",
+            ExpressionAttributeValues=to_item({":now": now, ":asked": request}),
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
     except ConditionFailed as failed:
         held = failed.item or _row(f"answer#{key}")
         if held.get("claim") == claim:  # the client sent it twice because the first answer was lost
             return Claimed(claim)
-        return Known(held.get("request") == request, _answer(held))
+        return Known(held.get("asked") == request, _answer(held))
     return Claimed(claim)
 
 
@@ -203,11 +202,10 @@ def remember_answer(key: str, claim: str, answer: Answer) -> bool:
             "update_item",
             TableName=settings().transient_table,
             Key=to_item({"id": f"answer#{key}"}),
-            UpdateExpression="SET answered = :yes, #status = :status, body = :body, headers = :headers",
+            UpdateExpression="SET answered = :status, body = :body, headers = :headers",
             ConditionExpression="claim = :claim",
-            ExpressionAttributeNames={"#status": "status"},
             ExpressionAttributeValues=to_item(
-                {":yes": True, ":status": answer.status, ":body": body, ":headers": answer.headers, ":claim": claim}
+                {":status": answer.status, ":body": body, ":headers": answer.headers, ":claim": claim}
             ),
         )
     except ConditionFailed:
@@ -232,7 +230,7 @@ def release_key(key: str, claim: str) -> None:
 def _answer(row: dict[str, Any]) -> Answer | None:
     if not row.get("answered"):
         return None
-    return Answer(row["status"], zlib.decompress(row["body"]).decode(), row["headers"])
+    return Answer(row["answered"], zlib.decompress(row["body"]).decode(), row["headers"])
 
 
 def _row(row_id: str) -> dict[str, Any]:

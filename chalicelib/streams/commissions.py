@@ -1,8 +1,23 @@
-"""Orders changed: post the difference."""
+"""Orders changed: the difference between the old and the new image is posted. The stream delivers at least once."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
 
 from chalice import Blueprint
+from msgspec import json
+
+from chalicelib.domain.orders import Order
+from chalicelib.domain.postings import Posting, difference
+from chalicelib.flows.post_commissions import post_commissions
+from chalicelib.observe import count, logger, observed
+from chalicelib.store.transactions import deadline
 
 bp = Blueprint(__name__)
+_decoder = json.Decoder(Order)
+_RESERVE_SECONDS = 2
+"""Kept back of the function's time, to report what failed."""
 
 
 @bp.on_dynamodb_record(
@@ -11,6 +26,47 @@ bp = Blueprint(__name__)
     batch_size=100,
     starting_position="TRIM_HORIZON",
 )
-def commissions(event):
-    print("orders changed:", len(event.to_dict()["Records"]))
-    return {"batchItemFailures": []}
+@observed
+def commissions(event: Any) -> dict[str, list[dict[str, str]]]:
+    """Posts a batch of changes. Returns the records that failed, for Lambda to deliver again from the first of them.
+
+    A record that cannot be read or posted fails alone; the ones after it for the same order wait for it. What was
+    posted already is found again when it is delivered again, so the rest of the batch is never held up.
+    """
+    if hasattr(event.context, "get_remaining_time_in_millis"):
+        left = event.context.get_remaining_time_in_millis() / 1000
+        deadline.set(time.monotonic() + left - _RESERVE_SECONDS)
+    failed: list[str] = []
+    waiting: set[str] = set()
+    postings: list[tuple[str, Posting]] = []
+    for record in event.to_dict()["Records"]:
+        number = record["dynamodb"]["SequenceNumber"]
+        order_id = record["dynamodb"]["Keys"]["id"]["S"]
+        if order_id in waiting:
+            failed.append(number)
+            continue
+        try:
+            posting = _posting(record["dynamodb"])
+        except Exception:
+            # Whatever is wrong with one record must not stop the others: this is the edge.
+            logger.exception("a change cannot be posted", extra={"order": order_id, "sequence_number": number})
+            failed.append(number)
+            waiting.add(order_id)
+            continue
+        if posting:
+            postings.append((number, posting))
+    outcomes = post_commissions([posting for _, posting in postings])
+    for (number, posting), outcome in zip(postings, outcomes, strict=True):
+        if outcome.result == "refused":
+            logger.error("a posting is refused", extra={"posting": posting.key, "reason": outcome.reason})
+            failed.append(number)
+    count("RecordsFailed", len(failed))
+    return {"batchItemFailures": [{"itemIdentifier": number} for number in failed]}
+
+
+def _posting(change: dict[str, Any]) -> Posting | None:
+    new = change.get("NewImage")
+    if new is None:
+        return None
+    old = change.get("OldImage")
+    return difference(_decoder.decode(old["image"]["S"]) if old else None, _decoder.decode(new["image"]["S"]))

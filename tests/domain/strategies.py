@@ -36,10 +36,12 @@ CURRENCIES = ("CNY", "USD", "JPY", "KWD")
 ROUNDINGS = ("half_up", "floor")
 
 moments = st.integers(0, 60 * 24).map(lambda hours: START + timedelta(hours=hours))
-small_amounts = st.sampled_from((0, 1, 2, 3, 10, 99, 999, 1000, 3333, 9999, 19998, 29900, 2**53 + 1)) | st.integers(0, 10**6)
-rates = st.sampled_from(("0", "0.05", "0.1", "0.10", "0.125", "0.0035", "0.333333", "0.000001", "0.5", "1")) | st.integers(
-    0, 999_999
-).map(lambda millionths: f"0.{millionths:06d}")
+small_amounts = st.sampled_from((0, 1, 2, 3, 10, 99, 999, 1000, 3333, 9999, 19998, 29900, 2**53 + 1)) | st.integers(
+    0, 10**6
+)
+rates = st.sampled_from(
+    ("0", "0.05", "0.1", "0.10", "0.125", "0.0035", "0.333333", "0.000001", "0.5", "1")
+) | st.integers(0, 999_999).map(lambda millionths: f"0.{millionths:06d}")
 
 matches = st.sampled_from(
     (Match(sku="A"), Match(sku="B"), Match(product_id="P"), Match(category="tea"), Match(merchant_id="m1"))
@@ -129,9 +131,7 @@ def all_terms(of: st.SearchStrategy[Plan] | None = None) -> st.SearchStrategy[Te
 
 
 payments = st.builds(Payment, amount=small_amounts, paid_at=moments)
-disputes = st.builds(
-    Dispute, amount=st.integers(0, 40_000), at=moments, state=st.sampled_from(("open", "won", "lost"))
-)
+disputes = st.builds(Dispute, amount=st.integers(0, 40_000), at=moments, state=st.sampled_from(("open", "won", "lost")))
 refund_lines = st.builds(
     RefundLine, line_id=st.sampled_from("0123"), amount=st.integers(0, 5000), quantity=st.integers(0, 3)
 )

@@ -35,31 +35,43 @@ def test_rounding_never_moves_further_than_its_rule_allows(exact):
     assert -1 < rounded(exact, "floor") - exact <= 0
 
 
-@given(st.lists(fractions | halves, max_size=8), st.sampled_from(("half_up", "floor")))
-def test_parts_add_up_and_stay_within_one_unit_of_their_exact_value(exact, rounding):
-    total = rounded(sum(exact, Fraction(0)), rounding)
+@given(st.lists(fractions | halves, min_size=1, max_size=8), st.integers(0, 10**9))
+def test_parts_add_up_and_stay_within_one_unit_of_their_quota(weights, total):
+    whole = sum(weights, Fraction(0))
+    total = total if whole else 0
 
-    parts = shared(total, exact)
+    parts = shared(total, weights)
 
     assert sum(parts) == total
-    assert all(abs(part - value) < 1 for part, value in zip(parts, exact, strict=True))
+    assert all(abs(part * whole - total * weight) < (whole or 1) for part, weight in zip(parts, weights, strict=True))
+
+
+@given(st.lists(fractions | halves, min_size=2, max_size=8), st.integers(0, 10**9))
+def test_a_heavier_part_never_gets_less(weights, total):
+    parts = shared(total if any(weights) else 0, weights)
+
+    by_weight = sorted(range(len(parts)), key=lambda i: (weights[i], parts[i]))
+    assert [parts[i] for i in by_weight] == sorted(parts)
 
 
 @pytest.mark.parametrize(
-    ("total", "exact", "parts"),
+    ("total", "weights", "parts"),
     [
         (1, ["1/2", "1/2"], (1, 0)),
         (2, ["1/2", "1/2", "1/2"], (1, 1, 0)),
         (1, ["1/3", "1/3", "1/3"], (1, 0, 0)),
         (2, ["1/5", "9/10", "9/10"], (0, 1, 1)),
         (10, ["10/3", "10/3", "10/3"], (4, 3, 3)),
-        (3, ["9/10", "11/10", "19/20"], (1, 1, 1)),
+        (3, ["9/10", "11/10", "1"], (1, 1, 1)),
         (4, ["5/4", "7/4", "1"], (1, 2, 1)),
+        (7, ["100", "0", "200"], (2, 0, 5)),
+        (0, ["1", "2"], (0, 0)),
+        (0, ["0", "0"], (0, 0)),
         (0, [], ()),
     ],
 )
-def test_the_largest_remainder_takes_the_odd_unit_and_the_earlier_of_equals_wins(total, exact, parts):
-    assert shared(total, [Fraction(value) for value in exact]) == parts
+def test_the_largest_remainder_takes_the_odd_unit_and_the_earlier_of_equals_wins(total, weights, parts):
+    assert shared(total, [Fraction(weight) for weight in weights]) == parts
 
 
 @pytest.mark.parametrize(

@@ -252,7 +252,7 @@ def test_a_line_gives_back_no_more_than_it_was_sold_for():
 def test_a_refund_of_a_line_that_was_never_sold_is_refused_and_the_rest_is_still_checked():
     refunds = {"r1": refunded(("9", 1, 1), ("1", 101, 0))}
 
-    code, faults = refund_faults(facts(line(100), refunds=refunds))
+    code, faults = refund_faults(facts(line(100), line(50, "2"), refunds=refunds))
 
     assert code == "REFUND_UNKNOWN_LINE"
     assert faults == [

@@ -132,6 +132,21 @@ def test_an_indirect_rate_is_of_what_the_rule_or_else_the_plan_says(general_of, 
     assert chosen(rules, line(1), level="indirect").of_direct is (general_of == "direct")
 
 
+@pytest.mark.parametrize("of", ["sale", "direct"])
+def test_ladders_and_ranks_keep_what_the_plan_says_its_indirect_rate_is_of(of):
+    general = IndirectRule(rate="0.5", of=of)
+    rungs = (ladder((0, "0.2"), level="indirect"), ladder((0, "0.2")))
+    ranks = {"gold": RankRules(indirect=IndirectRule(rate="0.3"))}
+
+    won = chosen(Plan(direct=Rule(rate="0.1"), indirect=general, ladders=rungs), level="indirect")
+
+    assert won.of_direct is (of == "direct")
+    assert chosen(Plan(direct=Rule(rate="0.1"), indirect=general, ladders=rungs)).of_direct is False
+    assert chosen(
+        Plan(direct=Rule(rate="0.1"), indirect=general, ranks=ranks), level="indirect", rank="gold"
+    ).of_direct is (of == "direct")
+
+
 def test_what_is_paid_per_unit_is_never_of_the_direct_commission():
     rules = Plan(direct=Rule(rate="0.1"), indirect=IndirectRule(per_unit=5, of="direct"))
 

@@ -5,9 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.orders import Facts, Payment
-from chalicelib.domain.remaining import collected, disputed, left
-from tests.domain.builders import at, facts, given_back, line, paid, refunded
-from tests.domain.builders import disputed as dispute
+from chalicelib.domain.remaining import collected, left
+from tests.domain.builders import at, disputed, facts, given_back, line, paid, refunded
 from tests.domain.strategies import lines, refunds
 
 
@@ -15,8 +14,8 @@ def amounts(of, *disputes):
     return [each.amount for each in left(of, disputes)]
 
 
-def shares(of):
-    return [share for _, share in collected(of)]
+def shares(of, *disputes):
+    return [share for _, share in collected(of, disputes)]
 
 
 def paying(*parts, **more):
@@ -33,7 +32,9 @@ def test_nothing_given_back_leaves_everything():
 
 
 def test_a_refund_by_line_comes_off_its_line_alone():
-    of = facts(line(100, quantity=3), line(50, "2"), refunds={"r1": refunded(("1", 25, 1)), "r2": refunded(("1", 5, 1))})
+    of = facts(
+        line(100, quantity=3), line(50, "2"), refunds={"r1": refunded(("1", 25, 1)), "r2": refunded(("1", 5, 1))}
+    )
 
     [first, second] = left(of, ())
 
@@ -48,9 +49,7 @@ def test_a_refund_without_lines_is_spread_by_what_remains_of_them():
 
 
 def test_a_failed_refund_takes_nothing():
-    of = facts(
-        line(100), refunds={"r1": given_back(30, state="failed"), "r2": refunded(("1", 50, 1), state="failed")}
-    )
+    of = facts(line(100), refunds={"r1": given_back(30, state="failed"), "r2": refunded(("1", 50, 1), state="failed")})
 
     assert amounts(of) == [100]
 
@@ -75,12 +74,9 @@ def test_giving_back_more_than_was_sold_leaves_nothing_and_never_less():
 def test_only_disputes_in_the_asked_states_count():
     of = facts(
         line(100),
-        disputes={"d1": dispute(10, "open"), "d2": dispute(20, "lost"), "d3": dispute(40, "won"), "d4": dispute(1)},
+        disputes={"d1": disputed(10, "open"), "d2": disputed(20, "lost"), "d3": disputed(40, "won"), "d4": disputed(1)},
     )
 
-    assert disputed(of, "open") == 11
-    assert disputed(of, "open", "lost") == 31
-    assert disputed(of) == 0
     assert amounts(of) == [100]
     assert amounts(of, "lost") == [80]
     assert amounts(of, "lost", "open") == [69]
@@ -115,7 +111,7 @@ def test_no_line_grows_or_goes_below_nothing(sold, given_back_parts):
 
 
 def test_an_order_is_collected_in_the_proportion_in_which_it_is_paid():
-    assert collected(paying((250, 0), (250, 3), (500, 1))) == (
+    assert collected(paying((250, 0), (250, 3), (500, 1)), ()) == (
         (at(0), Fraction(1, 4)),
         (at(1), Fraction(3, 4)),
         (at(3), Fraction(1)),
@@ -133,9 +129,7 @@ def test_paying_too_much_collects_the_whole_and_no_more():
 
 
 def test_payments_of_one_instant_are_taken_by_their_ids():
-    of = facts(
-        line(100), payments={"b": Payment(amount=60, paid_at=at()), "a": Payment(amount=40, paid_at=at())}
-    )
+    of = facts(line(100), payments={"b": Payment(amount=60, paid_at=at()), "a": Payment(amount=40, paid_at=at())})
 
     assert shares(of) == [Fraction(2, 5), 1]
 
@@ -158,13 +152,21 @@ def test_a_payment_of_nothing_is_no_step():
     ids=["no lines yet", "nothing due", "unpaid", "deposit back", "more than paid back", "all back", "all lines back"],
 )
 def test_an_order_without_money_left_in_it_is_not_collected(of):
-    assert collected(of) == ()
+    assert collected(of, ()) == ()
 
 
 def test_a_refund_counts_against_what_was_paid_and_what_is_due():
     assert shares(paying((500, 0), refunds={"r1": given_back(200)})) == [Fraction(3, 8)]
     assert shares(paying((500, 0), refunds={"r1": refunded(("1", 200, 1))})) == [Fraction(3, 8)]
     assert shares(paying((500, 0), refunds={"r1": given_back(200, state="failed")})) == [Fraction(1, 2)]
+
+
+def test_disputed_money_in_the_asked_states_counts_as_given_back():
+    disputes = {"d1": disputed(100, "open"), "d2": disputed(100, "lost"), "d3": disputed(700, "won")}
+
+    assert shares(paying((500, 0), disputes=disputes)) == [Fraction(1, 2)]
+    assert shares(paying((500, 0), disputes=disputes), "lost") == [Fraction(4, 9)]
+    assert shares(paying((500, 0), disputes=disputes), "lost", "open") == [Fraction(3, 8)]
 
 
 @given(st.integers(0, 999))

@@ -1,0 +1,40 @@
+"""A visit through a distributor's link."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from chalicelib.domain.attribution import Click
+from chalicelib.domain.errors import Fault, Refused
+from chalicelib.domain.people import normalised_code
+from chalicelib.domain.plans import AttributionRules
+from chalicelib.store import clicks, distributors, plans
+
+
+class Recorded(Struct, frozen=True):
+    click_id: str
+    expires_at: datetime
+
+
+def attribution_rules(at: datetime) -> AttributionRules:
+    """The attribution rules of the plan in force; the contract's defaults as long as there is no plan."""
+    version = plans.in_force(plans.versions(plans.DEFAULT), at)
+    return plans.read(plans.DEFAULT, version.version).attribution if version else AttributionRules()
+
+
+def record_click(code: str, url: str, referrer: str | None, now: datetime) -> Recorded:
+    """Records the click and says until when it may attribute an order. Raises `Refused` for a code that is nobody's."""
+    distributor = distributors.by_code(normalised_code(code))
+    if distributor is None or distributor.status != "active":
+        raise Refused("UNKNOWN_CODE", Fault("code", "UNKNOWN_CODE"))
+    click = Click(
+        click_id=secrets.token_urlsafe(15),
+        at=now,
+        distributor_id=distributor.id,
+        sponsor_id=distributor.sponsor_id,
+    )
+    until = clicks.record(click, timedelta(days=attribution_rules(now).click_days), url, referrer)
+    return Recorded(click.click_id, until)

@@ -1,0 +1,85 @@
+"""Days on hold become available money: the DAY item and the BALANCE item change together, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from chalicelib.settings import settings
+from chalicelib.store import keys
+from chalicelib.store.batch import Ref, read, ref
+from chalicelib.store.dynamo import send
+from chalicelib.store.items import from_item, to_item
+from chalicelib.store.ledger import balance
+from chalicelib.store.transactions import transact
+
+_PAGE = 40
+"""Days a page: each is at most two items of a transaction of 100, and one of a BatchGet of 100."""
+
+
+def _due(shard: str, low: str, high: str) -> Iterator[list[Ref]]:
+    start: dict[str, Any] = {}
+    while True:
+        answer = send(
+            "query",
+            TableName=settings().ledger_table,
+            IndexName="due",
+            KeyConditionExpression="due_shard = :shard AND due BETWEEN :low AND :high",
+            ExpressionAttributeValues=to_item({":shard": shard, ":low": low, ":high": high}),
+            Limit=_PAGE,
+            **start,
+        )
+        found = [from_item(item) for item in answer["Items"]]
+        if found:
+            yield [ref(settings().ledger_table, account=item["account"], at=item["at"]) for item in found]
+        if "LastEvaluatedKey" not in answer:
+            return
+        start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+
+def due_days(today: str) -> Iterator[list[Ref]]:
+    """The DAY items whose hold has ended by this day (ISO date in the program's time zone), page by page."""
+    for shard in keys.DUE_SHARDS:
+        yield from _due(shard, "0", f"{today}~")
+
+
+def payable(shard: str) -> Iterator[list[Ref]]:
+    """The BALANCE items of this shard that may have money to pay out, page by page."""
+    yield from _due(shard, keys.PAYABLE, keys.PAYABLE + "~")
+
+
+def mature(page: list[Ref], at: datetime) -> int:
+    """Moves what these days hold to the available balance of their accounts. Returns how many days matured now.
+
+    A day that has matured already is left alone; one that changes meanwhile is read again.
+    """
+    done = 0
+    todo = page
+    while todo:
+        days = [day for day in read(*todo).values() if "matured_at" not in day]
+        writes, available = [], dict[str, int]()
+        for day in days:
+            writes.append(_mature_day(day, at))
+            available[day["account"]] = available.get(day["account"], 0) + day.get("pending", 0)
+        writes += [balance(account, {"available": amount}) for account, amount in available.items()]
+        if not days:
+            return done
+        if transact(writes) is None:
+            return done + len(days)
+        todo = [ref(settings().ledger_table, account=day["account"], at=day["at"]) for day in days]
+    return done
+
+
+def _mature_day(day: dict[str, Any], at: datetime) -> dict[str, Any]:
+    known = "pending = :pending" if "pending" in day else "attribute_not_exists(pending)"
+    values = {":at": keys.stamp(at), ":pending": day.get("pending")}
+    return {
+        "Update": {
+            "TableName": settings().ledger_table,
+            "Key": to_item({"account": day["account"], "at": day["at"]}),
+            "UpdateExpression": "SET matured_at = :at REMOVE due_shard, due",
+            "ConditionExpression": f"attribute_not_exists(matured_at) AND {known}",
+            "ExpressionAttributeValues": to_item(values),
+        }
+    }

@@ -1,0 +1,113 @@
+"""Order images: read, and written on the condition that nobody wrote in between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import json
+
+from chalicelib.domain.earnings import Earnings
+from chalicelib.domain.orders import Order
+from chalicelib.settings import settings
+from chalicelib.store import cursors
+from chalicelib.store.batch import Ref, read, ref
+from chalicelib.store.dynamo import ConditionFailed, send
+from chalicelib.store.items import to_item
+from chalicelib.store.keys import stamp
+from chalicelib.store.tables import OrderItem
+from chalicelib.store.transactions import transact
+
+_decoder = json.Decoder(Order)
+
+
+def order_ref(order_id: str) -> Ref:
+    return ref(settings().orders_table, id=order_id)
+
+
+def from_attributes(item: dict[str, Any]) -> Order:
+    """The image in an item (plain attributes)."""
+    return _decoder.decode(item["image"])
+
+
+def get(order_id: str) -> Order | None:
+    item = read(order_ref(order_id)).get(order_ref(order_id))
+    return from_attributes(item) if item else None
+
+
+def get_many(order_ids: Sequence[str]) -> dict[str, Order]:
+    """The orders of these ids (at most 100) that exist."""
+    found = read(*(order_ref(each) for each in order_ids))
+    return {item["id"]: from_attributes(item) for item in found.values()}
+
+
+def _open(order: Order, earned: Earnings) -> dict[str, str | int | None]:
+    """What the two sparse indexes carry while something is still to come."""
+    result: dict[str, str | int | None] = {}
+    for name, side in (("direct", earned.direct), ("indirect", earned.indirect)):
+        due = side.estimated if side.beneficiary else 0
+        result[f"open_{name}"] = side.beneficiary.distributor_id if side.beneficiary and due else None
+        result[f"estimate_{name}"] = due or None
+    return result
+
+
+def save(new: Order, earned: Earnings, old: Order | None, also: Sequence[dict[str, Any]] = ()) -> bool:
+    """Stores the new image over the old one, with `also` in the same transaction.
+
+    False if the order has changed since `old` was read (or a condition of `also` failed): read again and repeat.
+    """
+    facts, terms = new.facts, new.terms
+    values: dict[str, Any] = {
+        "image": json.encode(new).decode(),
+        "revision": new.revision,
+        "currency": facts.currency,
+        "distributor_id": terms.direct.distributor_id if terms and terms.direct else None,
+        "placed_at": stamp(facts.placed_at or (old or new).recorded_at) if terms else None,
+        **_open(new, earned),
+    }
+    kept = {name: value for name, value in values.items() if value is not None}
+    gone = [name for name, value in values.items() if value is None] if old else []
+    names = {f"#{name}": name for name in (*kept, *gone)}
+    sets = "SET " + ", ".join(f"#{name} = :{name}" for name in kept)
+    removes = " REMOVE " + ", ".join(f"#{name}" for name in gone) if gone else ""
+    update = {
+        "TableName": settings().orders_table,
+        "Key": to_item({"id": facts.order_id}),
+        "UpdateExpression": sets + removes,
+        "ConditionExpression": "#revision = :known" if old else "attribute_not_exists(id)",
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": to_item(
+            {f":{name}": value for name, value in kept.items()} | ({":known": old.revision} if old else {})
+        ),
+    }
+    if also:
+        return transact([{"Update": update}, *also]) is None
+    try:
+        send("update_item", **update)
+    except ConditionFailed:
+        return False
+    return True
+
+
+def estimates(distributor_id: str) -> dict[str, int]:
+    """What is still to come to a distributor at both levels, by currency: read from the two sparse indexes."""
+    totals: dict[str, int] = {}
+    for item in OrderItem.open_direct_index.query(distributor_id):
+        totals[item.currency] = totals.get(item.currency, 0) + int(item.estimate_direct or 0)
+    for item in OrderItem.open_indirect_index.query(distributor_id):
+        totals[item.currency] = totals.get(item.currency, 0) + int(item.estimate_indirect or 0)
+    return totals
+
+
+def of_distributor(distributor_id: str, limit: int, cursor: str | None) -> tuple[list[Order], str | None]:
+    """The orders attributed to a distributor, the newest first, and where the next page begins."""
+    page = OrderItem.by_distributor.query(
+        distributor_id,
+        scan_index_forward=False,
+        limit=limit,
+        page_size=limit,
+        last_evaluated_key=cursors.opened(cursor),
+    )
+    ids = [item.id for item in page]
+    found = get_many(ids)
+    return [found[each] for each in ids if each in found], cursors.sealed(page.last_evaluated_key)
