@@ -2,6 +2,12 @@
 
 from chalice import Chalice
 
+from chalicelib.api.customers import bp as customers
+from chalicelib.api.distributors import bp as distributors
+from chalicelib.api.ledger import bp as ledger
+from chalicelib.api.orders import bp as orders
+from chalicelib.api.payouts import bp as payouts
+from chalicelib.api.plans import bp as plans
 from chalicelib.api.sessions import bp as sessions
 from chalicelib.api.system import bp as system
 from chalicelib.schedules.mature import bp as mature
@@ -9,5 +15,7 @@ from chalicelib.schedules.settle import bp as settle
 from chalicelib.streams.commissions import bp as commissions
 
 app = Chalice("fenrun", configure_logs=False)
-for blueprint in (system, sessions, commissions, mature, settle):
-    app.register_blueprint(blueprint)
+for requests in (system, sessions, distributors, customers, orders, plans, payouts, ledger):
+    app.register_blueprint(requests)
+for events in (commissions, mature, settle):
+    app.register_blueprint(events)

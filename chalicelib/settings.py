@@ -20,6 +20,7 @@ _NAMES = (
     "FILES_BUCKET",
     "SECRET_ARN",
     "TIME_ZONE",
+    "SHOP_URL",
     "STAGE",
     "AWS_REGION",
     "AWS_DEFAULT_REGION",
@@ -89,6 +90,11 @@ class Settings:
     @property
     def time_zone(self) -> str:
         return self.environment.get("TIME_ZONE") or "Asia/Shanghai"
+
+    @property
+    def shop_url(self) -> str:
+        """Where links lead; empty until the operator says so."""
+        return self.environment.get("SHOP_URL") or ""
 
     @property
     def stage(self) -> str:

@@ -25,7 +25,7 @@ def main(command: str) -> None:
     began = time.monotonic()
     if command == "up":
         stack = up()
-        rows = {"base URL": stack.base_url, **bootstrap(stack)}
+        rows = {"base URL": stack.base_url, **bootstrap(stack, STATE / "credentials.json")}
         for label, value in rows.items():
             print(f"{label:12} {value}")
         print(f"up in {time.monotonic() - began:.1f} s; log in .local/ministack.log; `make down` stops it")

@@ -12,7 +12,7 @@ from chalicelib.domain.money import DECIMALS, MAX_AMOUNT
 
 # `$` alone lets a final newline pass; the look-ahead does not, and means the same to readers of the OpenAPI document.
 _END = r"(?!\n)$"
-ID_PATTERN = r"^(?! )[^#\u0000-\u001f\u007f-\u009f]*(?<! )" + _END
+ID_PATTERN = r"^(?! )[^\u0000-\u001f\u007f-\u009f]*(?<! )" + _END
 RATE_PATTERN = r"^(?:0|[1-9][0-9]{0,3})(?:\.[0-9]{1,6})?" + _END
 CURRENCY_PATTERN = f"^(?:{'|'.join(sorted(DECIMALS))}){_END}"
 URL_PATTERN = r"^https?://[^\s\u0000-\u001f\\]+" + _END
@@ -21,7 +21,7 @@ LOCALE_PATTERN = r"^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}" + _END
 TEXT_PATTERN = r"^[^\u0000-\u0008\u000b-\u001f\u007f]*" + _END
 
 Id = Annotated[str, Meta(min_length=1, max_length=128, pattern=ID_PATTERN)]
-"""An id of the caller's: `#` separates the parts of our keys, so it is no part of an id."""
+"""An id of the caller's: any text without control characters and without spaces at its ends."""
 Amount = Annotated[int, Meta(ge=0, le=MAX_AMOUNT)]
 """Money in minor units, not negative."""
 PositiveAmount = Annotated[int, Meta(ge=1, le=MAX_AMOUNT)]

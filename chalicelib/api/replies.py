@@ -64,15 +64,15 @@ def reply(obj: Any, status: int = 200, headers: dict[str, str] | None = None) ->
     return Response(body, status_code=status, headers={**kind, **SAFE, **(headers or {})})
 
 
-def problem(error: BaseException, language: Language, instance: str | None = None) -> Response:
-    """A refusal as a problem. Anything that is not a `FenrunError` tells only the id under which it was logged."""
+def problem_of(error: BaseException, language: Language, instance: str | None = None) -> Problem:
+    """A refusal in words. Anything that is not a `FenrunError` tells only the id under which it was logged."""
     if isinstance(error, errors.FenrunError):
         status, code, faults, params = status_of(error), error.code, error.faults, error.params
     else:
         status, code, faults, params = 500, "INTERNAL", (), {"correlation_id": instance or ""}
     if faults and faults[0].code == code:
         params = {**faults[0].params, **params}
-    body = Problem(
+    return Problem(
         type=f"/problems/{code.lower().replace('_', '-')}",
         title=title(code, language),
         status=status,
@@ -81,5 +81,10 @@ def problem(error: BaseException, language: Language, instance: str | None = Non
         errors=[ProblemError(f.path, detail(f.code, f.params, language), f.code) for f in faults],
         instance=f"urn:uuid:{instance}" if instance else None,
     )
+
+
+def problem(error: BaseException, language: Language, instance: str | None = None) -> Response:
+    """The answer to a request that was not carried out."""
+    body = problem_of(error, language, instance)
     headers = {"Content-Type": "application/problem+json", "Content-Language": language, "Vary": "Accept-Language"}
-    return reply(body, status, headers | _EXTRA.get(status, {}))
+    return reply(body, body.status, headers | _EXTRA.get(body.status, {}))

@@ -43,3 +43,9 @@ def currency_of(account: str) -> str:
     """The ISO 4217 code in an account's name."""
     parts = account.split(":")
     return parts[-2] if parts[0] == "merchant" else parts[-1]
+
+
+def payee(account: str) -> tuple[str, str]:
+    """The distributor and the currency of a distributor's account."""
+    distributor_id, _, currency = account.removeprefix("distributor:").rpartition(":")
+    return distributor_id, currency

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from fractions import Fraction
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field, structs
 
 from chalicelib.domain.errors import Conflict, Fault
 from chalicelib.domain.money import rounded
@@ -37,6 +38,8 @@ NEXT: dict[State, frozenset[State]] = {
     "failed": frozenset(),
     "returned": frozenset(),
 }
+INSTRUCTED: frozenset[State] = frozenset({"unknown", "manual_review", "submitted", "awaiting_recipient", "paid"})
+"""The states in which the rail has, or may have, our instruction: only then can it have an answer."""
 BACK: frozenset[State] = frozenset({"rejected", "failed", "returned"})
 """The states that put the money back, exactly once: nothing leads out of them."""
 UNFINISHED: frozenset[State] = frozenset(state for state in NEXT if state not in BACK | {"paid"})
@@ -91,3 +94,66 @@ def moved(state: State, to: State, of: Amounts) -> Effect:
     if state == "paid":
         return Effect(available=of.gross, paid=-of.gross, bank=-of.net, tax=-of.tax, fees=-of.fee)
     return Effect(available=of.gross, in_flight=-of.gross, clearing=-of.net, tax=-of.tax, fees=-of.fee)
+
+
+class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of a payout's history. `start` (in JSON `from`) is None where the payout began."""
+
+    at: datetime
+    start: State | None = field(default=None, name="from")
+    to: State
+    by: str
+    reason: str | None = None
+    reference: str | None = None
+
+
+class Payout(Struct, frozen=True, kw_only=True):
+    """Money on its way to a distributor. `method` is the payout method as it was when the payout was made; `country`
+    whose tax rules apply; `run_id` and `file` the one run and file that it joined; `reference` the rail's own name for
+    it. No state is ever entered twice, so a state is also a version."""
+
+    id: str
+    distributor_id: str
+    country: str
+    currency: str
+    gross: int
+    fee: int
+    tax: int
+    rail: str
+    method: dict[str, str]
+    state: State
+    history: tuple[Step, ...]
+    requested_by: str
+    created_at: datetime
+    attempts: int = 0
+    run_id: str | None = None
+    file: str | None = None
+    reference: str | None = None
+
+    @property
+    def amounts(self) -> Amounts:
+        return Amounts(gross=self.gross, fee=self.fee, tax=self.tax)
+
+    @property
+    def net(self) -> int:
+        return self.amounts.net
+
+
+def worth_paying(of: Amounts, minimum: int) -> bool:
+    """Whether the gross amount reaches the minimum (at least one minor unit) and something is left for the payee."""
+    return of.gross >= max(minimum, 1) and of.net >= 1
+
+
+def stepped(
+    payout: Payout, to: State, *, at: datetime, by: str, reason: str | None = None, reference: str | None = None
+) -> Payout:
+    """The payout one step on, with the step in its history. Raises `Conflict` for a step that is not in `NEXT`."""
+    moved(payout.state, to, payout.amounts)
+    step = Step(at=at, start=payout.state, to=to, by=by, reason=reason, reference=reference)
+    return structs.replace(
+        payout,
+        state=to,
+        history=(*payout.history, step),
+        attempts=payout.attempts + (to == "submitting"),
+        reference=reference or payout.reference,
+    )

@@ -129,11 +129,12 @@ def order(books: Books, image: Order, only: str | None = None) -> list[Mismatch]
         for bucket, parts in side.buckets.items():
             computed[account, bucket] = computed.get((account, bucket), 0) + sum(parts)
     booked = books.earned.get(order_id, {})
-    return [
-        Mismatch(account, f"order {order_id} {bucket.day}", booked.get((account, bucket), 0), computed.get((account, bucket), 0))
-        for account, bucket in sorted(computed.keys() | booked.keys())
-        if only in (None, account) and booked.get((account, bucket), 0) != computed.get((account, bucket), 0)
-    ]
+    found = []
+    for account, bucket in sorted(computed.keys() | booked.keys()):
+        has, should = booked.get((account, bucket), 0), computed.get((account, bucket), 0)
+        if only in (None, account) and has != should:
+            found.append(Mismatch(account, f"order {order_id} {bucket.day}", has, should))
+    return found
 
 
 def imbalance(books: Books) -> dict[str, int]:

@@ -52,6 +52,7 @@ def explain_order(order_id: str) -> Explained:
         for written in order.written
         for account in sorted(accounts)
         for entry in statement.of_posting(account, written.at, f"{order_id}@{written.revision}")
+        if entry["order_id"] == order_id
     ]
     currency = order.facts.currency
     return Explained(order, earned, _state(earned.direct, currency), _state(earned.indirect, currency), entries)

@@ -29,9 +29,7 @@ class Recruit(Struct, frozen=True):
     this_month: list[MonthNumbers]
 
 
-def read_team(
-    sponsor_id: str, limit: int, cursor: str | None, now: datetime
-) -> tuple[list[Recruit], str | None]:
+def read_team(sponsor_id: str, limit: int, cursor: str | None, now: datetime) -> tuple[list[Recruit], str | None]:
     """One page of the recruits, the newest first, and where the next begins. Names are cut: a recruit is not a customer
     file."""
     today = day_of(now, settings().time_zone)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -11,6 +12,7 @@ from chalicelib.domain.attribution import Click
 from chalicelib.domain.errors import Fault, Refused
 from chalicelib.domain.people import normalised_code
 from chalicelib.domain.plans import AttributionRules
+from chalicelib.settings import settings
 from chalicelib.store import clicks, distributors, plans
 
 
@@ -38,3 +40,18 @@ def record_click(code: str, url: str, referrer: str | None, now: datetime) -> Re
     )
     until = clicks.record(click, timedelta(days=attribution_rules(now).click_days), url, referrer)
     return Recorded(click.click_id, until)
+
+
+def landing_page(wanted: str | None) -> str:
+    """Where a link leads: the page asked for, if it is one of the shop, else the shop's front page.
+
+    Raises `Refused` for a page of another site (links must not carry visitors away), or while no shop is set.
+    """
+    shop = settings().shop_url
+    if not shop:
+        raise Refused("NO_SHOP_URL")
+    if wanted is None:
+        return shop
+    if urlsplit(wanted)[:2] != urlsplit(shop)[:2]:
+        raise Refused("OTHER_SITE", Fault("to", "OTHER_SITE", {"shop": shop}))
+    return wanted

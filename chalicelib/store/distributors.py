@@ -10,7 +10,8 @@ from msgspec import Struct, convert, json, structs
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.people import Distributor
 from chalicelib.settings import settings
-from chalicelib.store import cursors
+from chalicelib.store import batch, cursors
+from chalicelib.store.batch import read
 from chalicelib.store.items import from_item, to_item
 from chalicelib.store.tables import DistributorItem
 from chalicelib.store.transactions import transact
@@ -105,11 +106,31 @@ def recruits(sponsor_id: str, limit: int, cursor: str | None) -> tuple[list[Recr
     return items, cursors.sealed(page.last_evaluated_key)
 
 
-def set_payout_method(distributor_id: str, methods: dict[str, dict[str, Any]]) -> None:
-    """Replaces the payout methods of an existing distributor."""
-    DistributorItem(distributor_id).update(
-        actions=[DistributorItem.payout_methods.set(methods)], condition=DistributorItem.id.exists()
-    )
+def get_many(distributor_ids: Iterable[str]) -> dict[str, Distributor]:
+    """The distributors of these ids (at most 100) that exist, read consistently."""
+    found = read(*(batch.distributor(each) for each in set(distributor_ids) if "#" not in each))
+    return {item["id"]: from_attributes(item) for item in found.values()}
+
+
+def set_payout_methods(
+    distributor: Distributor, methods: dict[str, dict[str, Any]], also: Sequence[dict[str, Any]] = ()
+) -> bool:
+    """Puts these methods in place of those that `distributor` was read with, and `also` in the same transaction.
+
+    False if the methods have changed since: read again and repeat.
+    """
+    known = json.encode(distributor.payout_methods, order="sorted").decode() if distributor.payout_methods else None
+    update = {
+        "TableName": settings().distributors_table,
+        "Key": to_item({"id": distributor.id}),
+        "UpdateExpression": "SET payout_methods = :new",
+        "ConditionExpression": "attribute_exists(id) AND "
+        + ("payout_methods = :known" if known else "attribute_not_exists(payout_methods)"),
+        "ExpressionAttributeValues": to_item(
+            {":new": json.encode(methods, order="sorted").decode(), ":known": known}
+        ),
+    }
+    return transact([{"Update": update}, *also]) is None
 
 
 def opens_currencies(distributor_ids: Iterable[str], currency: str) -> Sequence[dict[str, Any]]:

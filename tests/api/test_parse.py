@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 import pytest
-from msgspec import Meta
+from msgspec import Meta, field
 
 from chalicelib.api.fields import Amount, Body, Currency, Id, Page, Quantity, Rate, Time, Url
 from chalicelib.api.messages import catalogue, detail
@@ -21,13 +21,13 @@ class Line(Body):
     of: Literal["sale", "direct"] = "sale"
     on: bool = True
     packs: Annotated[int, Meta(multiple_of=5)] = 5
-    tags: Annotated[list[str], Meta(max_length=2)] = []
+    tags: Annotated[list[str], Meta(max_length=2)] = field(default_factory=list)
 
 
 class Order(Body):
     currency: Currency
-    lines: list[Line] = []
-    minimum: dict[Currency, Amount] = {}
+    lines: list[Line] = field(default_factory=list)
+    minimum: dict[Currency, Amount] = field(default_factory=dict)
 
 
 def fault(raw: str | bytes) -> tuple[str, str]:
@@ -85,7 +85,6 @@ def test_what_is_no_json_number_is_no_json(number: str) -> None:
         ('"tags":["a","b","c"]', "lines[1].tags", "BAD_LENGTH"),
         ('"tags":["a",2]', "lines[1].tags[1]", "WRONG_TYPE"),
         ('"line_id":""', "lines[1].line_id", "BAD_LENGTH"),
-        ('"line_id":"a#b"', "lines[1].line_id", "BAD_ID"),
         ('"line_id":" a"', "lines[1].line_id", "BAD_ID"),
         ('"line_id":"a\\n"', "lines[1].line_id", "BAD_ID"),
         ('"line_id":"\\u0000"', "lines[1].line_id", "BAD_ID"),

@@ -217,7 +217,9 @@ def test_roles_are_those_of_now_when_a_session_goes_on(
     assert sign_in(http, "linmei@gmail.com").json["code"] == "LOGIN_FAILED"
 
 
-def test_nothing_at_rest_lets_anybody_in(http: Http, owner: access.Person, promoter: str, tables: dict[str, str]) -> None:
+def test_nothing_at_rest_lets_anybody_in(
+    http: Http, owner: access.Person, promoter: str, tables: dict[str, str]
+) -> None:
     session = sign_in(http, "linmei@gmail.com").json
     key = api_keys.create_api_key("shop", ["orders:read"], datetime.now(UTC))
 

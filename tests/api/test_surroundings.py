@@ -23,7 +23,12 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_a_name_is_missed_when_it_is_needed() -> None:
     some = Settings({"ORDERS_TABLE": "orders", "AWS_DEFAULT_REGION": "eu-west-1"})
 
-    assert (some.orders_table, some.time_zone, some.stage, some.region) == ("orders", "Asia/Shanghai", "dev", "eu-west-1")
+    assert (some.orders_table, some.time_zone, some.stage, some.region) == (
+        "orders",
+        "Asia/Shanghai",
+        "dev",
+        "eu-west-1",
+    )
     with pytest.raises(NotConfigured, match="LEDGER_TABLE"):
         _ = some.ledger_table
 
@@ -36,7 +41,8 @@ def test_settings_are_read_once(tables: dict[str, str], monkeypatch: pytest.Monk
 
 
 def test_importing_needs_no_environment_and_no_heavy_parts() -> None:
-    script = "import sys, app; print([m for m in ('argon2', 'cryptography', 'jwt', 'boto3', 'pydantic') if m in sys.modules])"
+    heavy = ("argon2", "cryptography", "jwt", "boto3", "pydantic")
+    script = f"import sys, app; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env={"PATH": ""}, capture_output=True, text=True)
 
     assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr

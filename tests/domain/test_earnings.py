@@ -3,18 +3,13 @@ from fractions import Fraction
 
 import pytest
 
-from chalicelib.domain.earnings import HELD, Bucket, bases, day_of, earnings, matures_on
-from chalicelib.domain.orders import Facts, Order, Payment
+from chalicelib.domain.earnings import Bucket, bases, day_of, earnings, matures_on
+from chalicelib.domain.orders import Facts, Order
 from chalicelib.domain.plans import Base, Cap, IndirectRule, Limit, Match, Override, Plan, RankRules, Rule
 from chalicelib.domain.remaining import left
 from chalicelib.domain.terms import Beneficiary
 from tests.domain.builders import (
     START,
-    accrued,
-    at,
-    described,
-    disputed,
-    facts,
     given_back,
     levels,
     line,
@@ -31,16 +26,6 @@ ANN, BOB = Beneficiary(distributor_id="ann"), Beneficiary(distributor_id="bob")
 def base_of(known, **base):
     rules = plan(base=Base(**base))
     return bases(rules, known, left(known, ()))
-
-
-def instalments(*parts, **more):
-    payments = {f"p{i}": Payment(amount=amount, paid_at=at(days)) for i, (amount, days) in enumerate(parts)}
-    return facts(line(1000), payments=payments, **more)
-
-
-def buckets(of, rules=None, level="direct", **more):
-    earned = earnings(order(of, terms(rules, **more))).level(level)
-    return {bucket.day: parts for bucket, parts in earned.buckets.items()}
 
 
 def test_a_day_is_the_date_in_the_program_s_time_zone():
@@ -205,92 +190,3 @@ def test_a_level_earns_up_to_what_is_left_of_the_month():
     assert levels(paid(line(1000)), rules) == (100, 30)
     assert levels(paid(line(1000)), rules, direct_this_month=40, indirect_this_month=100) == (80, 20)
     assert levels(paid(line(1000)), rules, direct_this_month=121, indirect_this_month=120) == (0, 0)
-
-
-def test_money_paid_accrues_on_the_day_it_was_paid():
-    of = instalments((250, 0), (250, 0.1), (500, 10))
-
-    assert buckets(of) == {"2026-03-01": (50,), "2026-03-11": (50,)}
-    assert set(earnings(order(of)).direct.buckets) == {Bucket("2026-03-01", 15), Bucket("2026-03-11", 15)}
-
-
-def test_steps_of_instalments_add_up_to_the_rounded_whole():
-    thirds = instalments((333, 0), (333, 10), (334, 20))
-
-    assert buckets(thirds, plan("0.0055")) == {"2026-03-01": (2,), "2026-03-11": (2,), "2026-03-21": (2,)}
-    assert buckets(thirds, plan("0.0055", rounding="floor")) == {
-        "2026-03-01": (1,),
-        "2026-03-11": (2,),
-        "2026-03-21": (2,),
-    }
-
-
-def test_a_step_that_adds_nothing_makes_no_bucket():
-    assert buckets(instalments((1, 0), (999, 10))) == {"2026-03-11": (100,)}
-
-
-def test_what_is_not_collected_is_estimated_only():
-    earned = earnings(order(instalments((250, 0))))
-
-    assert (earned.direct.potential, earned.direct.accrued, earned.direct.estimated) == (100, 25, 75)
-    assert (earned.indirect.accrued, earned.indirect.estimated) == (8, 22)
-    assert earned.sales == 250
-
-
-def test_a_plan_may_wait_for_delivery():
-    rules = plan(accrue_on="delivered", hold_days=7)
-
-    assert buckets(paid(line(1000)), rules) == {}
-    assert buckets(paid(line(1000), delivered_at=at(3)), rules) == {"2026-03-04": (100,)}
-    assert buckets(instalments((500, 1), (500, 9), delivered_at=at(3)), rules) == {
-        "2026-03-04": (50,),
-        "2026-03-10": (50,),
-    }
-    assert buckets(paid(line(1000), delivered_at=at(3)), plan()) == {"2026-03-01": (100,)}
-
-
-def test_a_cancelled_order_earns_nothing_and_promises_nothing():
-    earned = earnings(order(paid(line(1000), cancelled_at=at(1), disputes={"d1": disputed(10)})))
-
-    for level in (earned.direct, earned.indirect):
-        assert (level.potential, level.accrued, level.buckets) == (0, 0, {})
-    assert [each.amount for each in earned.direct.lines] == [0]
-    assert earned.sales == 0
-
-
-def test_an_open_dispute_holds_the_disputed_part():
-    of = paid(line(600), line(400, "2"), disputes={"d1": disputed(500)})
-
-    assert buckets(of) == {"2026-03-01": (30, 20), HELD: (30, 20)}
-    assert buckets(of, level="indirect") == {"2026-03-01": (9, 6), HELD: (9, 6)}
-    assert Bucket(HELD, 15) in earnings(order(of)).direct.buckets
-    assert accrued(of) == (100, 30)
-
-
-def test_a_dispute_won_releases_and_a_dispute_lost_takes_back():
-    assert buckets(paid(line(1000), disputes={"d1": disputed(500, "won")})) == {"2026-03-01": (100,)}
-    assert buckets(paid(line(1000), disputes={"d1": disputed(500, "lost")})) == {"2026-03-01": (50,)}
-    assert buckets(paid(line(1000), disputes={"d1": disputed(1000, "open")})) == {HELD: (100,)}
-
-
-def test_net_sales_are_what_is_left_and_collected_to_the_nearest_unit():
-    assert earnings(order(instalments((500, 0), refunds={"r1": given_back(1)}))).sales == 499
-    assert earnings(order(facts(line(3), shipping=3, payments={"p1": Payment(amount=3, paid_at=at())}))).sales == 2
-    assert earnings(order(paid(line(1000), disputes={"d1": disputed(300, "lost"), "d2": disputed(100)}))).sales == 700
-
-
-def test_the_hold_is_the_plan_s_and_the_day_the_program_s():
-    of = facts(line(1000), payments={"p1": Payment(amount=1000, paid_at=datetime(2026, 3, 1, 17, tzinfo=UTC))})
-
-    assert set(earnings(order(of, terms(plan(hold_days=0)))).direct.buckets) == {Bucket("2026-03-02", 0)}
-    assert set(earnings(order(of, terms(time_zone="UTC"))).direct.buckets) == {Bucket("2026-03-01", 15)}
-
-
-def test_lines_described_later_change_what_is_earned():
-    before = paid(line(1000))
-    after = Facts(
-        order_id="o-1", currency="CNY", customer_id="c-1", payments=before.payments, description=described(line(2000))
-    )
-
-    assert accrued(after) == (100, 30)
-    assert levels(after) == (200, 60)

@@ -1,5 +1,7 @@
 """Whatever way all the money goes back, both levels end at exactly zero."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +20,7 @@ extras = st.tuples(st.integers(0, 2000), st.integers(0, 2000))
 def cut(total, marks):
     """`total` in odd parts at these marks."""
     edges = [0, *sorted(mark % (total + 1) for mark in marks), total]
-    return [high - low for low, high in zip(edges, edges[1:], strict=False)]
+    return [high - low for low, high in pairwise(edges)]
 
 
 def back_by_lines(rows):

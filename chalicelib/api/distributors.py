@@ -1,0 +1,211 @@
+"""Distributors: signing up, and what they see of themselves."""
+
+from __future__ import annotations
+
+from chalice import Blueprint
+from msgspec import Struct
+
+from chalicelib.api.callers import any_staff, anyone, distributor_self, scope, staff
+from chalicelib.api.endpoint import Call, endpoint
+from chalicelib.api.entries import EntryView, entry_view
+from chalicelib.api.fields import Body, Country, Currency, Locale, Name, Page, Secret
+from chalicelib.api.order_bodies import Carrier
+from chalicelib.domain.accounts import distributor as account_of
+from chalicelib.domain.contacts import masked_email, masked_phone
+from chalicelib.domain.errors import Fault, Malformed
+from chalicelib.domain.people import Distributor, normalised_code
+from chalicelib.flows.read_balance import CurrencyBalance, existing, read_balance
+from chalicelib.flows.read_team import Recruit, read_team
+from chalicelib.flows.sign_up import sign_up
+from chalicelib.store import customers, distributors, statement
+
+bp = Blueprint(__name__)
+_SEEN_BY = distributor_self("distributor_id") | scope("distributors:read") | any_staff()
+
+
+class SignUp(Body):
+    """Joining is free and asks for no purchase. An e-mail or a phone number is needed to sign in."""
+
+    name: Name
+    password: Secret
+    accepted_terms: bool
+    locale: Locale
+    country: Country
+    email: Secret | None = None
+    phone: Secret | None = None
+    invite_code: Carrier | None = None
+
+
+class SignedUp(Struct, frozen=True):
+    id: str
+    code: str
+    status: str
+    sponsor_id: str | None
+
+
+class DistributorView(Struct, frozen=True, kw_only=True):
+    id: str
+    code: str
+    name: str
+    status: str
+    sponsor_id: str | None
+    rank: str | None
+    joined_at: str
+    locale: str
+    country: str
+    email: str | None
+    phone: str | None
+
+
+class BalanceView(Struct, frozen=True):
+    items: list[CurrencyBalance]
+
+
+class StatementQuery(Page):
+    currency: Currency | None = None
+
+
+class StatementView(Struct, frozen=True):
+    items: list[EntryView]
+    next: str | None
+
+
+class TeamView(Struct, frozen=True):
+    items: list[Recruit]
+    next: str | None
+
+
+@endpoint(
+    bp,
+    "POST",
+    "/v1/distributors",
+    who=anyone,
+    body=SignUp,
+    answers=SignedUp,
+    status=201,
+    summary="Sign up as a distributor",
+)
+def post_distributor(call: Call) -> SignedUp:
+    body = call.body
+    if not body.accepted_terms:
+        raise Malformed("TERMS_NOT_ACCEPTED", Fault("accepted_terms", "TERMS_NOT_ACCEPTED"))
+    new = sign_up(
+        name=body.name,
+        email=body.email,
+        phone=body.phone,
+        password=body.password,
+        invite_code=body.invite_code,
+        locale=body.locale,
+        country=body.country,
+        now=call.now,
+    )
+    return SignedUp(new.id, new.code, new.status, new.sponsor_id)
+
+
+def _view(found: Distributor) -> DistributorView:
+    return DistributorView(
+        id=found.id,
+        code=found.code,
+        name=found.name,
+        status=found.status,
+        sponsor_id=found.sponsor_id,
+        rank=found.rank,
+        joined_at=found.joined_at,
+        locale=found.locale,
+        country=found.country,
+        email=masked_email(found.email) if found.email else None,
+        phone=masked_phone(found.phone) if found.phone else None,
+    )
+
+
+@endpoint(
+    bp,
+    "GET",
+    "/v1/distributors/{distributor_id}",
+    who=_SEEN_BY,
+    answers=DistributorView,
+    summary="Read a distributor; contacts are masked",
+)
+def get_distributor(call: Call, distributor_id: str) -> DistributorView:
+    return _view(existing(distributor_id))
+
+
+@endpoint(
+    bp,
+    "GET",
+    "/v1/distributors/{distributor_id}/balance",
+    who=_SEEN_BY,
+    answers=BalanceView,
+    summary="What is to come, on hold, available, on its way and paid, per currency",
+)
+def get_balance(call: Call, distributor_id: str) -> BalanceView:
+    return BalanceView(read_balance(distributor_id, call.now))
+
+
+@endpoint(
+    bp,
+    "GET",
+    "/v1/distributors/{distributor_id}/entries",
+    who=_SEEN_BY,
+    query=StatementQuery,
+    answers=StatementView,
+    summary="The statement of one currency, the newest entry first",
+)
+def get_entries(call: Call, distributor_id: str) -> StatementView:
+    known = sorted(existing(distributor_id).currencies)
+    currency = call.query.currency or (known[0] if len(known) == 1 else None)
+    if currency is None and len(known) > 1:
+        raise Malformed("CURRENCY_NEEDED", Fault("currency", "CURRENCY_NEEDED", {"known": ", ".join(known)}))
+    if currency is None:
+        return StatementView([], None)
+    items, following = statement.entries(account_of(distributor_id, currency), call.query.limit, call.query.cursor)
+    return StatementView([entry_view(item) for item in items], following)
+
+
+@endpoint(
+    bp,
+    "GET",
+    "/v1/distributors/{distributor_id}/team",
+    who=_SEEN_BY,
+    query=Page,
+    answers=TeamView,
+    summary="The direct recruits with their numbers of this month",
+)
+def get_team(call: Call, distributor_id: str) -> TeamView:
+    return TeamView(*read_team(distributor_id, call.query.limit, call.query.cursor, call.now))
+
+
+class OwnCustomerView(Struct, frozen=True):
+    distributor_id: str
+    customer_id: str
+
+
+@endpoint(
+    bp,
+    "PUT",
+    "/v1/distributors/{distributor_id}/customers/{customer_id}",
+    who=scope("customers:write") | staff("owner", "ops"),
+    answers=OwnCustomerView,
+    summary="Say that a customer id is the distributor's own: orders of it are self-purchases",
+)
+def put_own_customer(call: Call, distributor_id: str, customer_id: str) -> OwnCustomerView:
+    customers.set_owner(customer_id, existing(distributor_id).id)
+    return OwnCustomerView(distributor_id, customer_id)
+
+
+class CouponView(Struct, frozen=True):
+    distributor_id: str
+    coupon: str
+
+
+@endpoint(
+    bp,
+    "PUT",
+    "/v1/distributors/{distributor_id}/coupons/{coupon}",
+    who=scope("distributors:write") | staff("owner", "ops"),
+    answers=CouponView,
+    summary="Make a coupon code of the shop the distributor's: orders that use it are theirs",
+)
+def put_coupon(call: Call, distributor_id: str, coupon: str) -> CouponView:
+    distributors.claim_coupon(existing(distributor_id), normalised_code(coupon))
+    return CouponView(distributor_id, normalised_code(coupon))
