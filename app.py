@@ -6,6 +6,7 @@ from chalicelib.api.customers import bp as customers
 from chalicelib.api.distributors import bp as distributors
 from chalicelib.api.ledger import bp as ledger
 from chalicelib.api.orders import bp as orders
+from chalicelib.api.payout_methods import bp as payout_methods
 from chalicelib.api.payouts import bp as payouts
 from chalicelib.api.plans import bp as plans
 from chalicelib.api.sessions import bp as sessions
@@ -15,7 +16,7 @@ from chalicelib.schedules.settle import bp as settle
 from chalicelib.streams.commissions import bp as commissions
 
 app = Chalice("fenrun", configure_logs=False)
-for requests in (system, sessions, distributors, customers, orders, plans, payouts, ledger):
+for requests in (system, sessions, distributors, customers, orders, plans, payouts, payout_methods, ledger):
     app.register_blueprint(requests)
 for events in (commissions, mature, settle):
     app.register_blueprint(events)

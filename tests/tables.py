@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,16 @@ def _short_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
 _Loader.add_multi_constructor("!", _short_form)
 
 
+@cache
+def _resources() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.load(RESOURCES.read_text(encoding="utf-8"), _Loader)["Resources"]
+    return found
+
+
 def create_tables(client: Any, prefix: str = "fenrun") -> dict[str, str]:
     """Creates every table of the deployment and returns the environment that names them: `ORDERS_TABLE=fenrun-orders`."""
-    resources = yaml.load(RESOURCES.read_text(encoding="utf-8"), _Loader)["Resources"]
     environment = {}
-    for logical_id, resource in resources.items():
+    for logical_id, resource in _resources().items():
         if resource.get("Type") != "AWS::DynamoDB::Table":
             continue
         words = re.findall("[A-Z][a-z]*", logical_id.removesuffix("Table"))

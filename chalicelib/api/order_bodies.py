@@ -100,7 +100,7 @@ class OrderBody(Body):
     contact: ContactBody = ContactBody()
 
 
-class BatchOrderBody(OrderBody):
+class BatchOrderBody(OrderBody, kw_only=True):
     order_id: Id
 
 

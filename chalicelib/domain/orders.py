@@ -109,6 +109,9 @@ class Written(Struct, frozen=True, kw_only=True):
 class Order(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The stored image: the facts, the terms frozen onto them, and which revision this is.
 
+    `stopped_at`: payments from then on do not accrue, because the customer is overdue on their terms of credit; None as soon
+    as they are not. `former`: distributors it was attributed to before.
+
     `recorded_at` is when this revision was accepted (UTC); the ledger takes time and revision from here, never from a
     clock of its own.
     """
@@ -118,6 +121,8 @@ class Order(Struct, frozen=True, kw_only=True, omit_defaults=True):
     recorded_at: datetime
     terms: Terms | None = None
     written: tuple[Written, ...] = ()
+    stopped_at: datetime | None = None
+    former: tuple[str, ...] = ()
 
 
 def _canonical(value: object) -> bytes:

@@ -14,7 +14,8 @@ from typing import Literal
 from msgspec import Struct, json
 
 from chalicelib.domain import accounts
-from chalicelib.domain.earnings import Bucket, Earnings, day_of, earnings
+from chalicelib.domain.buckets import Bucket, day_of
+from chalicelib.domain.earnings import Earnings, earnings
 from chalicelib.domain.orders import Facts, Order
 from chalicelib.domain.rates import Level
 
@@ -88,7 +89,10 @@ def happened_at(old: Order | None, new: Order) -> datetime:
 
 
 def _merchants(order: Order) -> list[str]:
-    return [line.merchant_id or accounts.OPERATOR for line in order.facts.lines]
+    """Who pays for each line: its merchant, unless the operator sells it or has taken it on."""
+    by_operator = order.terms.operator_pays if order.terms else ()
+    payers = [line.merchant_id or accounts.OPERATOR for line in order.facts.lines]
+    return [accounts.OPERATOR if payer in by_operator else payer for payer in payers]
 
 
 def _amounts(order: Order | None, earned: Earnings | None, level: Level) -> dict[tuple[str, Bucket], dict[str, int]]:

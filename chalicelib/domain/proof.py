@@ -10,7 +10,8 @@ from typing import Any
 from msgspec import Struct
 
 from chalicelib.domain import accounts
-from chalicelib.domain.earnings import Bucket, earnings
+from chalicelib.domain.buckets import Bucket
+from chalicelib.domain.earnings import earnings
 from chalicelib.domain.orders import Order
 from chalicelib.domain.postings import LEVELS
 

@@ -69,13 +69,15 @@ def left(facts: Facts, disputes: Collection[str]) -> tuple[Left, ...]:
     return tuple(result)
 
 
-def collected(facts: Facts, disputes: Collection[str]) -> tuple[tuple[datetime, Fraction], ...]:
+def collected(
+    facts: Facts, disputes: Collection[str], stopped_at: datetime | None = None
+) -> tuple[tuple[datetime, Fraction], ...]:
     """When which proportion of the order had been paid: (time, proportion from 0 to 1), rising, one step a payment.
 
     Commission follows the money collected: the proportion is what was paid and not given back, of what is due after
     what was given back. So a deposit that is refunded earns nothing, and a fully paid order stays fully paid
-    whatever is refunded of it. Disputes in the given states count as given back. An order with nothing due was never
-    paid for.
+    whatever is refunded of it. Disputes in the given states count as given back. Payments from `stopped_at` on do not
+    count. An order with nothing due was never paid for.
     """
     known, due = facts.description, facts.due
     if not known or not due:
@@ -84,6 +86,8 @@ def collected(facts: Facts, disputes: Collection[str]) -> tuple[tuple[datetime, 
     remaining = due - back
     steps, paid, reached = [], 0, NOTHING
     for _, payment in sorted(facts.payments.items(), key=lambda item: (item[1].paid_at, item[0])):
+        if stopped_at and payment.paid_at >= stopped_at:
+            break
         paid += payment.amount
         share = min(WHOLE, max(NOTHING, Fraction(paid - back, remaining))) if remaining > 0 else NOTHING
         if share > reached:

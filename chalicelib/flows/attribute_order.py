@@ -11,7 +11,7 @@ from chalicelib.domain.attribution import Person, Source, as_of, chosen_click, t
 from chalicelib.domain.bindings import binding_at
 from chalicelib.domain.orders import Facts
 from chalicelib.domain.people import normalised_code
-from chalicelib.domain.plans import Plan
+from chalicelib.domain.plans import AttributionRules
 from chalicelib.domain.terms import Terms
 from chalicelib.settings import settings
 from chalicelib.store import clicks, customers, distributors, plans
@@ -68,7 +68,7 @@ def needed(facts: Facts, contact: Contact) -> set[Ref]:
     return wanted
 
 
-def _source(facts: Facts, items: Items, plan: Plan, at: datetime) -> Source | None:
+def _source(facts: Facts, items: Items, rules: AttributionRules, at: datetime) -> Source | None:
     """Coupon, then code, then binding in force, then click in the window: the first that names a distributor."""
     carried = [(each, "coupon") for each in _coupon(facts)] + [(each, "code") for each in _code(facts)]
     for each, because in carried:
@@ -86,7 +86,7 @@ def _source(facts: Facts, items: Items, plan: Plan, at: datetime) -> Source | No
     seen = list(customer.clicks)
     click_id = facts.attribution.click_id
     own = clicks.from_attributes(items.get(clicks.click_ref(click_id))) if click_id else None
-    click = chosen_click(plan.attribution, [*seen, *([own] if own else [])], at)
+    click = chosen_click(rules, [*seen, *([own] if own else [])], at)
     if click:
         return Source(distributor_id=click.distributor_id, sponsor_id=click.sponsor_id, because="click")
     return None
@@ -109,11 +109,10 @@ def decide(facts: Facts, contact: Contact, items: Items, now: datetime) -> Decis
     version = plans.in_force(plans.versions_from(items.get(_plan_index())), at)
     if version is None:
         return None
-    plan = plans.read(plans.DEFAULT, version.version)
-    source = _source(facts, items, plan, at)
-    people: Items = {}
-    if source:
-        people = read(*(distributor(each) for each in (source.distributor_id, source.sponsor_id) if each))
+    source = _source(facts, items, version.attribution, at)
+    named = (source.distributor_id, source.sponsor_id) if source else ()
+    people = read(*(distributor(each) for each in named if each), *plans.wanted(plans.DEFAULT, version.version))
+    plan = plans.among(people, plans.DEFAULT, version.version)
     direct, direct_currencies = _person(people, source.distributor_id if source else None)
     indirect, indirect_currencies = _person(people, direct.sponsor_id if direct else None)
     customer = items.get(customers.customer_ref(facts.customer_id or ""), {})

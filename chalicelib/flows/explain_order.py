@@ -7,7 +7,8 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from chalicelib.domain.accounts import distributor
-from chalicelib.domain.earnings import HELD, Earnings, LevelEarning, earnings
+from chalicelib.domain.buckets import HELD, matures_on
+from chalicelib.domain.earnings import Earnings, LevelEarning, earnings
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.orders import Order
 from chalicelib.settings import settings
@@ -42,11 +43,8 @@ def explain_order(order_id: str) -> Explained:
     if order is None:
         raise NotFound("NOT_FOUND")
     earned = earnings(order)
-    accounts = {
-        distributor(side.beneficiary.distributor_id, order.facts.currency)
-        for side in (earned.direct, earned.indirect)
-        if side.beneficiary
-    }
+    now = {side.beneficiary.distributor_id for side in (earned.direct, earned.indirect) if side.beneficiary}
+    accounts = {distributor(each, order.facts.currency) for each in now | set(order.former)}
     entries = [
         entry
         for written in order.written
@@ -62,9 +60,11 @@ def _state(side: LevelEarning, currency: str) -> LevelState | None:
     if side.beneficiary is None:
         return None
     account = distributor(side.beneficiary.distributor_id, currency)
-    days = [ref(settings().ledger_table, account=account, at=keys.day(b)) for b in side.buckets if b.day != HELD]
-    pending = [day for day in read(*days).values() if "matured_at" not in day] if days else []
-    on = min((day["due"].split("#")[0] for day in pending if "due" in day), default=None)
+    days = {b: ref(settings().ledger_table, account=account, at=keys.day(b)) for b in side.buckets if b.day != HELD}
+    known = read(*days.values())
+    # A day that is not in the books yet is on its way there.
+    pending = [bucket for bucket, day in days.items() if "matured_at" not in known.get(day, {})]
+    on = min(map(matures_on, pending), default=None)
     state: State
     if side.accrued and any(bucket.day == HELD for bucket in side.buckets):
         state = "held"

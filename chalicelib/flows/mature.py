@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from chalicelib.domain.earnings import day_of
+from chalicelib.domain.buckets import day_of
 from chalicelib.settings import settings
 from chalicelib.store import maturity
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from chalicelib.domain.earnings import day_of
+from chalicelib.domain.buckets import day_of
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.people import Distributor
 from chalicelib.settings import settings

@@ -7,7 +7,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from chalicelib.domain.accounts import distributor
-from chalicelib.domain.earnings import day_of
+from chalicelib.domain.buckets import day_of
 from chalicelib.settings import settings
 from chalicelib.store import distributors, statement
 

@@ -24,7 +24,7 @@ class Recorded(Struct, frozen=True):
 def attribution_rules(at: datetime) -> AttributionRules:
     """The attribution rules of the plan in force; the contract's defaults as long as there is no plan."""
     version = plans.in_force(plans.versions(plans.DEFAULT), at)
-    return plans.read(plans.DEFAULT, version.version).attribution if version else AttributionRules()
+    return version.attribution if version else AttributionRules()
 
 
 def record_click(code: str, url: str, referrer: str | None, now: datetime) -> Recorded:

@@ -15,11 +15,16 @@ def sealed(key: dict[str, Any] | None) -> str | None:
     return urlsafe_b64encode(json.encode(key)).decode().rstrip("=") if key else None
 
 
-def opened(cursor: str | None) -> dict[str, Any] | None:
-    """The key behind a cursor. Raises `Malformed` for anything that `sealed` did not make."""
+def opened(cursor: str | None, *names: str, **own: str) -> dict[str, Any] | None:
+    """The key behind a cursor. Raises `Malformed` for anything that `sealed` did not make, and for a key that has not
+    the attributes `names` and `own` or not the values of `own`: it belongs to another list."""
     if not cursor:
         return None
     try:
-        return json.decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=dict[str, dict[str, str]])
+        key = json.decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=dict[str, dict[str, str]])
     except (ValueError, DecodeError) as error:
         raise Malformed("BAD_CURSOR", Fault("cursor", "BAD_CURSOR")) from error
+    here = any((names, own))
+    if here and (key.keys() != {*names, *own} or any(key[name] != {"S": value} for name, value in own.items())):
+        raise Malformed("BAD_CURSOR", Fault("cursor", "BAD_CURSOR"))
+    return key

@@ -16,6 +16,8 @@ from chalicelib.store.items import from_item, to_item
 from chalicelib.store.tables import DistributorItem
 from chalicelib.store.transactions import transact
 
+_TAKEN = "ConditionalCheckFailed"
+
 ClaimKind = Literal["code", "coupon", "email", "phone"]
 
 
@@ -47,11 +49,13 @@ def create(distributor: Distributor, contacts: dict[ClaimKind, str]) -> None:
     item["payout_methods"] = None
     writes = [_put(item)]
     for kind, value in claims:
-        writes.append(_put({"id": claim_id(kind, value), "owner": distributor.id, "sponsor_id": distributor.sponsor_id}))
+        writes.append(
+            _put({"id": claim_id(kind, value), "owner": distributor.id, "sponsor_id": distributor.sponsor_id})
+        )
     failed = transact(writes)
     if failed is None:
         return
-    taken = [kind for (kind, _), failure in zip(claims, failed[1:], strict=True) if failure.code]
+    taken = [kind for (kind, _), failure in zip(claims, failed[1:], strict=True) if failure.code == _TAKEN]
     raise Conflict(f"{taken[0].upper()}_TAKEN" if taken else "BUSY")
 
 
@@ -97,7 +101,7 @@ def recruits(sponsor_id: str, limit: int, cursor: str | None) -> tuple[list[Recr
         scan_index_forward=False,
         limit=limit,
         page_size=limit,
-        last_evaluated_key=cursors.opened(cursor),
+        last_evaluated_key=cursors.opened(cursor, "id", "joined_at", sponsor_id=sponsor_id),
     )
     items = [
         Recruit(i.id, i.name or "", i.code or "", i.status or "", i.joined_at or "", frozenset(i.currencies or ()))
@@ -119,16 +123,16 @@ def set_payout_methods(
 
     False if the methods have changed since: read again and repeat.
     """
-    known = json.encode(distributor.payout_methods, order="sorted").decode() if distributor.payout_methods else None
+    item = read(batch.distributor(distributor.id)).get(batch.distributor(distributor.id), {})
+    stored = item.get("payout_methods")
+    if not item or from_attributes(item).payout_methods != distributor.payout_methods:
+        return False
     update = {
         "TableName": settings().distributors_table,
         "Key": to_item({"id": distributor.id}),
         "UpdateExpression": "SET payout_methods = :new",
-        "ConditionExpression": "attribute_exists(id) AND "
-        + ("payout_methods = :known" if known else "attribute_not_exists(payout_methods)"),
-        "ExpressionAttributeValues": to_item(
-            {":new": json.encode(methods, order="sorted").decode(), ":known": known}
-        ),
+        "ConditionExpression": "payout_methods = :stored" if stored else "attribute_not_exists(payout_methods)",
+        "ExpressionAttributeValues": to_item({":new": json.encode(methods).decode(), ":stored": stored}),
     }
     return transact([{"Update": update}, *also]) is None
 

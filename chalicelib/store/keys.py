@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from zlib import crc32
 
-from chalicelib.domain.earnings import HELD, Bucket, matures_on
+from chalicelib.domain.buckets import HELD, Bucket, matures_on
 
 BALANCE = "BALANCE"
 DUE_SHARDS = tuple("01234567")

@@ -17,13 +17,13 @@ from typing import Any, Literal
 from botocore.exceptions import ClientError
 from msgspec import Struct
 
-from chalicelib.domain.earnings import Bucket
+from chalicelib.domain.buckets import Bucket
 from chalicelib.domain.postings import Entry, Posting, digest
 from chalicelib.observe import logger
 from chalicelib.settings import settings
 from chalicelib.store import keys
 from chalicelib.store.items import to_item
-from chalicelib.store.transactions import MAX_ITEMS, RETRIED, Failed, clear, transact
+from chalicelib.store.transactions import MAX_ITEMS, RETRIED, Failed, clear, pauses, transact
 
 _EXPECTED = {None, "ConditionalCheckFailed", *RETRIED}
 
@@ -194,6 +194,7 @@ def post(postings: Sequence[Posting]) -> list[Outcome]:
 
 
 def _commit(group: list[Posting], matured: set[Day], outcomes: dict[str, Outcome]) -> None:
+    waits = pauses()
     while group:
         planned = _plan(group, matured)
         if len(planned) > MAX_ITEMS and len(group) > 1:
@@ -217,7 +218,10 @@ def _commit(group: list[Posting], matured: set[Day], outcomes: dict[str, Outcome
             for posting in group:
                 _commit([posting], matured, outcomes)
             return
+        before = len(group), len(matured)
         group = _without_settled(group, planned, failed, matured, outcomes)
+        if (len(group), len(matured)) == before:
+            next(waits)
 
 
 def _without_settled(
@@ -235,6 +239,8 @@ def _without_settled(
         elif each.day and failure.code == "ConditionalCheckFailed":
             matured.add(each.day)
     for posting in group:
+        if any(failure.code in RETRIED for failure in stored[posting.key]):
+            continue  # in conflict with another writer: what is stored is not known yet
         found = [failure.code == "ConditionalCheckFailed" for failure in stored[posting.key]]
         same = [
             failure.item.get("digest", {}).get("S") == digest(entry)

@@ -12,7 +12,7 @@ from chalicelib.store.batch import Ref, read, ref
 from chalicelib.store.dynamo import send
 from chalicelib.store.items import from_item, to_item
 from chalicelib.store.ledger import balance
-from chalicelib.store.transactions import transact
+from chalicelib.store.transactions import pauses, transact
 
 _PAGE = 40
 """Days a page: each is at most two items of a transaction of 100, and one of a BatchGet of 100."""
@@ -52,11 +52,10 @@ def payable(shard: str) -> Iterator[list[Ref]]:
 def mature(page: list[Ref], at: datetime) -> int:
     """Moves what these days hold to the available balance of their accounts. Returns how many days matured now.
 
-    A day that has matured already is left alone; one that changes meanwhile is read again.
+    A day that has matured already is left alone; one that changes meanwhile is read again, until the time is up (`Busy`).
     """
-    done = 0
-    todo = page
-    while todo:
+    todo, waits = page, pauses()
+    while True:
         days = [day for day in read(*todo).values() if "matured_at" not in day]
         writes, available = [], dict[str, int]()
         for day in days:
@@ -64,11 +63,11 @@ def mature(page: list[Ref], at: datetime) -> int:
             available[day["account"]] = available.get(day["account"], 0) + day.get("pending", 0)
         writes += [balance(account, {"available": amount}) for account, amount in available.items()]
         if not days:
-            return done
+            return 0
         if transact(writes) is None:
-            return done + len(days)
+            return len(days)
         todo = [ref(settings().ledger_table, account=day["account"], at=day["at"]) for day in days]
-    return done
+        next(waits)
 
 
 def _mature_day(day: dict[str, Any], at: datetime) -> dict[str, Any]:

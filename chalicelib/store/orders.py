@@ -106,7 +106,7 @@ def of_distributor(distributor_id: str, limit: int, cursor: str | None) -> tuple
         scan_index_forward=False,
         limit=limit,
         page_size=limit,
-        last_evaluated_key=cursors.opened(cursor),
+        last_evaluated_key=cursors.opened(cursor, "id", "placed_at", distributor_id=distributor_id),
     )
     ids = [item.id for item in page]
     found = get_many(ids)

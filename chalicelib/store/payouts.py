@@ -1,31 +1,27 @@
-"""Payouts, and what each of their steps does to the books: always in one transaction.
-
-An item holds what `domain.payouts.Payout` says (method and history as JSON), and while it is unfinished its place in the
-sparse index `unfinished`: `open_shard`, and `open_at` = `<state>#<created_at>#<id>`.
-"""
+"""Payouts: read, listed, made, and moved on. A step and its money are one transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
-from zlib import crc32
 
 from msgspec import convert, json, structs
 
 from chalicelib.domain import accounts
-from chalicelib.domain.earnings import day_of
-from chalicelib.domain.errors import Busy
-from chalicelib.domain.payouts import BACK, UNFINISHED, Effect, Payout, moved, reserved, stepped
+from chalicelib.domain.errors import Busy, NotFound
+from chalicelib.domain.payouts import BACK, UNFINISHED, Payout, State, moved, reserved, stepped
 from chalicelib.observe import logger
 from chalicelib.settings import settings
-from chalicelib.store import keys, ledger
+from chalicelib.store import cursors, ledger
+from chalicelib.store import payout_items as items
 from chalicelib.store.batch import Ref, read, ref
-from chalicelib.store.items import to_item
-from chalicelib.store.transactions import Failed, transact
+from chalicelib.store.dynamo import send
+from chalicelib.store.items import from_item, to_item
+from chalicelib.store.transactions import RETRIED, Failed, pauses, transact
 
-OPEN_SHARDS = tuple("01234567")
 _MOST = 100
+_CONDITION = "ConditionalCheckFailed"
 
 
 def payout_ref(payout_id: str) -> Ref:
@@ -41,13 +37,70 @@ def get(payout_id: str) -> Payout | None:
     return get_many([payout_id]).get(payout_id)
 
 
+def existing(payout_id: str) -> Payout:
+    """The payout. Raises `NotFound`."""
+    found = get(payout_id)
+    if found is None:
+        raise NotFound("NOT_FOUND")
+    return found
+
+
 def get_many(payout_ids: Sequence[str]) -> dict[str, Payout]:
     """The payouts of these ids that exist, read consistently."""
     found = {}
     for i in range(0, len(payout_ids), _MOST):
-        items = read(*map(payout_ref, payout_ids[i : i + _MOST]))
-        found.update({item["id"]: from_attributes(item) for item in items.values()})
+        page = read(*map(payout_ref, payout_ids[i : i + _MOST]))
+        found.update({item["id"]: from_attributes(item) for item in page.values()})
     return found
+
+
+def of_distributor(distributor_id: str, limit: int, cursor: str | None) -> tuple[list[Payout], str | None]:
+    """The payouts of a distributor, the newest first, and where the next page begins."""
+    start = cursors.opened(cursor, "id", "created_at", distributor_id=distributor_id)
+    answer = send(
+        "query",
+        TableName=settings().payouts_table,
+        IndexName="by_distributor",
+        KeyConditionExpression="distributor_id = :distributor",
+        ExpressionAttributeValues=to_item({":distributor": distributor_id}),
+        ScanIndexForward=False,
+        Limit=limit,
+        **({"ExclusiveStartKey": start} if start else {}),
+    )
+    ids = [from_item(key)["id"] for key in answer["Items"]]
+    found = get_many(ids)
+    return [found[each] for each in ids if each in found], cursors.sealed(answer.get("LastEvaluatedKey"))
+
+
+def unfinished(state: State | None, limit: int, cursor: str | None) -> tuple[list[Payout], str | None]:
+    """The payouts in this state, or in any unfinished one, the oldest of a state first, and where the next page begins.
+
+    One that has just changed may be missing, or make the page shorter; none stands under a state that it has left.
+    """
+    low, high = (f"{state}#", f"{state}#~") if state else ("a", "z")
+    if after := cursors.opened(cursor, "open_at"):
+        low = max(low, after["open_at"].get("S", "") + "\0")
+    keys = sorted((key["open_at"], key["id"]) for shard in items.OPEN_SHARDS for key in _open(shard, low, high, limit))
+    page = keys[:limit]
+    found = get_many([payout_id for _, payout_id in page])
+    states = {state} if state else UNFINISHED
+    following = to_item({"open_at": page[-1][0]}) if len(keys) >= limit else None
+    wanted = [found[payout_id] for _, payout_id in page if payout_id in found and found[payout_id].state in states]
+    return wanted, cursors.sealed(following)
+
+
+def _open(shard: str, low: str, high: str, limit: int) -> list[dict[str, Any]]:
+    if low > high:
+        return []
+    answer = send(
+        "query",
+        TableName=settings().payouts_table,
+        IndexName="unfinished",
+        KeyConditionExpression="open_shard = :shard AND open_at BETWEEN :low AND :high",
+        ExpressionAttributeValues=to_item({":shard": shard, ":low": low, ":high": high}),
+        Limit=limit,
+    )
+    return [from_item(key) for key in answer["Items"]]
 
 
 def create(payout: Payout) -> Literal["created", "exists", "not_enough"]:
@@ -65,22 +118,23 @@ def create(payout: Payout) -> Literal["created", "exists", "not_enough"]:
         condition="#available >= :gross",
         values={"gross": payout.gross},
     )
-    new = {
-        "TableName": settings().payouts_table,
-        "Item": to_item(_item(payout)),
-        "ConditionExpression": "attribute_not_exists(id)",
-    }
-    entry = _entry(payout, "requested", "payout", -payout.gross, payout.created_at)
-    failed = transact([taken, {"Put": new}, entry, *_totals(payout, effect, payout.created_at)])
-    if failed is None:
-        return "created"
-    _must_be_conditions(failed)
-    return "exists" if failed[1].code else "not_enough"
+    entry = items.entry(payout, "requested", "payout", -payout.gross, payout.created_at)
+    waits = pauses()
+    while True:
+        failed = transact([taken, items.put(payout), entry, *items.totals(payout, effect, payout.created_at)])
+        if failed is None:
+            return "created"
+        _must_be_possible(failed)
+        if failed[1].code == _CONDITION:
+            return "exists"
+        if failed[0].code == _CONDITION and failed[1].code is None:
+            return "not_enough"
+        next(waits)
 
 
 def move(
     payout: Payout,
-    to: Any,
+    to: State,
     *,
     at: datetime,
     by: str,
@@ -98,85 +152,21 @@ def move(
     new = stepped(payout, to, at=at, by=by, reason=reason, reference=reference)
     if joins:
         new = structs.replace(new, run_id=joins[0], file=joins[1])
-    writes = [_update(payout, new)]
+    writes = [items.update(payout, new)]
     change = {name: getattr(effect, name) for name in ("available", "in_flight", "paid")}
     if any(change.values()):
         writes.append(ledger.balance(accounts.distributor(payout.distributor_id, payout.currency), change))
     if to in BACK:
-        writes.append(_entry(payout, "returned", "payout_returned", payout.gross, at))
-    failed = transact([*writes, *_totals(payout, effect, at), *also])
+        writes.append(items.entry(payout, "returned", "payout_returned", payout.gross, at))
+    failed = transact([*writes, *items.totals(payout, effect, at), *also])
     if failed is None:
         return new
-    _must_be_conditions(failed)
+    _must_be_possible(failed)
     return None
 
 
-def _must_be_conditions(failed: list[Failed]) -> None:
-    codes = {each.code for each in failed} - {None, "ConditionalCheckFailed"}
+def _must_be_possible(failed: list[Failed]) -> None:
+    codes = {each.code for each in failed} - {None, _CONDITION, *RETRIED}
     if codes:
         logger.error("payouts: a transaction is impossible", extra={"codes": sorted(map(str, codes))})
         raise Busy("BUSY")
-
-
-def _item(payout: Payout) -> dict[str, Any]:
-    return {
-        **structs.asdict(payout),
-        "method": json.encode(payout.method).decode(),
-        "history": json.encode(payout.history).decode(),
-        "created_at": keys.stamp(payout.created_at),
-        **_open(payout),
-    }
-
-
-def _open(payout: Payout) -> dict[str, str]:
-    if payout.state not in UNFINISHED:
-        return {}
-    return {
-        "open_shard": OPEN_SHARDS[crc32(payout.id.encode()) % len(OPEN_SHARDS)],
-        "open_at": f"{payout.state}#{keys.stamp(payout.created_at)}#{payout.id}",
-    }
-
-
-def _update(old: Payout, new: Payout) -> dict[str, Any]:
-    before, after = _item(old), _item(new)
-    sets = {name: value for name, value in after.items() if value != before.get(name)}
-    gone = [name for name in before if name not in after]
-    expression = "SET " + ", ".join(f"#{name} = :{name}" for name in sets)
-    if gone:
-        expression += " REMOVE " + ", ".join(f"#{name}" for name in gone)
-    update = {
-        "TableName": settings().payouts_table,
-        "Key": to_item({"id": old.id}),
-        "UpdateExpression": expression,
-        # No state is entered twice: whoever finds the state that he read finds everything as he read it.
-        "ConditionExpression": "#state = :was",
-        "ExpressionAttributeNames": {f"#{name}": name for name in (*sets, *gone)},
-        "ExpressionAttributeValues": to_item({**{f":{name}": v for name, v in sets.items()}, ":was": old.state}),
-    }
-    return {"Update": update}
-
-
-def _entry(payout: Payout, leg: str, kind: str, amount: int, at: datetime) -> dict[str, Any]:
-    item = {
-        "account": accounts.distributor(payout.distributor_id, payout.currency),
-        "at": keys.entry(at, payout.id, leg),
-        "kind": kind,
-        "amount": amount,
-        "day": day_of(at, settings().time_zone),
-        "to": "available",
-        "payout_id": payout.id,
-        "happened_at": keys.stamp(at),
-    }
-    condition = "attribute_not_exists(account)"
-    return {"Put": {"TableName": settings().ledger_table, "Item": to_item(item), "ConditionExpression": condition}}
-
-
-def _totals(payout: Payout, effect: Effect, at: datetime) -> list[dict[str, Any]]:
-    day, currency = day_of(at, settings().time_zone), payout.currency
-    added = {
-        accounts.clearing(payout.rail, currency): effect.clearing,
-        accounts.bank(payout.rail, currency): effect.bank,
-        accounts.fees(payout.rail, currency): effect.fees,
-        accounts.tax(payout.country, currency): effect.tax,
-    }
-    return [ledger.total(account, day, amount) for account, amount in added.items() if amount]

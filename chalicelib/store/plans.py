@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct, convert, to_builtins
 
 from chalicelib.domain.errors import Busy
-from chalicelib.domain.plans import Plan
+from chalicelib.domain.plans import AttributionRules, Plan
 from chalicelib.settings import settings
+from chalicelib.store import batch
+from chalicelib.store.batch import Ref, ref
 from chalicelib.store.items import from_item, to_item
 from chalicelib.store.keys import from_stamp, stamp
 from chalicelib.store.tables import SettingItem
 from chalicelib.store.transactions import transact
 
 DEFAULT = "default"
+_HELD_PLANS = 64
+_held: dict[tuple[str, int], Plan] = {}
 
 
 class Version(Struct, frozen=True):
+    """`attribution`: the plan's own, also in the index: whom an order goes to is known before the plan is read."""
+
     version: int
     effective_from: datetime
+    attribution: AttributionRules
 
 
 def index_key(plan_id: str) -> dict[str, str]:
@@ -37,7 +43,10 @@ def versions_from(item: dict[str, Any] | None) -> tuple[Version, ...]:
     """The versions in an index item (plain attributes), the oldest first."""
     if not item:
         return ()
-    return tuple(Version(i + 1, from_stamp(each)) for i, each in enumerate(item["effective_from"]))
+    known = zip(item["effective_from"], item["attribution"], strict=True)
+    return tuple(
+        Version(i + 1, from_stamp(at), convert(rules, AttributionRules)) for i, (at, rules) in enumerate(known)
+    )
 
 
 def in_force(versions: tuple[Version, ...], at: datetime) -> Version | None:
@@ -50,19 +59,32 @@ def versions(plan_id: str) -> tuple[Version, ...]:
     return versions_from(from_item(found) if found else None)
 
 
-@lru_cache(maxsize=64)
+def wanted(plan_id: str, version: int) -> tuple[Ref, ...]:
+    """The item to read before `among` can answer: none, once this container holds the version. It never changes."""
+    key = (plan_id, version)
+    return () if key in _held else (ref(settings().settings_table, **version_key(plan_id, version)),)
+
+
+def among(items: dict[Ref, dict[str, Any]], plan_id: str, version: int) -> Plan:
+    """The version, from items read with what it `wanted`. Raises `LookupError` if there is none."""
+    key = (plan_id, version)
+    for each in wanted(plan_id, version):
+        if each not in items:
+            raise LookupError(plan_id, version)
+        if len(_held) >= _HELD_PLANS:
+            _held.clear()
+        _held[key] = convert(items[each]["plan"], Plan)
+    return _held[key]
+
+
 def read(plan_id: str, version: int) -> Plan:
-    """One version, read once in the life of a container: it never changes."""
-    key = version_key(plan_id, version)
-    found = SettingItem._get_connection().get_item(key["kind"], key["id"], consistent_read=True).get("Item")
-    if not found:
-        raise LookupError(plan_id, version)
-    return plan_from(from_item(found))
+    """One version, read once in the life of a container. Raises `LookupError` if there is none."""
+    return among(batch.read(*wanted(plan_id, version)), plan_id, version)
 
 
-def plan_from(item: dict[str, Any]) -> Plan:
-    """The plan in a version item (plain attributes)."""
-    return convert(item["plan"], Plan)
+def forget() -> None:
+    """Drops the versions held in this container."""
+    _held.clear()
 
 
 def store(plan_id: str, plan: Plan, effective_from: datetime, audit: dict[str, Any]) -> Version:
@@ -74,10 +96,16 @@ def store(plan_id: str, plan: Plan, effective_from: datetime, audit: dict[str, A
             "Update": {
                 "TableName": settings().settings_table,
                 "Key": to_item(index_key(plan_id)),
-                "UpdateExpression": "SET effective_from = list_append(if_not_exists(effective_from, :none), :new)",
+                "UpdateExpression": "SET effective_from = list_append(if_not_exists(effective_from, :none), :new)"
+                ", attribution = list_append(if_not_exists(attribution, :none), :rules)",
                 "ConditionExpression": "size(effective_from) = :known" if known else "attribute_not_exists(id)",
                 "ExpressionAttributeValues": to_item(
-                    {":none": [], ":new": [stamp(effective_from)], **({":known": len(known)} if known else {})}
+                    {
+                        ":none": [],
+                        ":new": [stamp(effective_from)],
+                        ":rules": [to_builtins(plan.attribution)],
+                        ":known": len(known) or None,
+                    }
                 ),
             }
         }
@@ -89,5 +117,5 @@ def store(plan_id: str, plan: Plan, effective_from: datetime, audit: dict[str, A
             }
         }
         if transact([index, body, audit]) is None:
-            return Version(version, effective_from)
+            return Version(version, effective_from, plan.attribution)
     raise Busy("BUSY")

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from chalicelib.domain.accounts import distributor
-from chalicelib.domain.errors import Busy
+from chalicelib.domain.errors import Busy, Fault, Malformed
 from chalicelib.domain.plans import MAX_HOLD_DAYS
 from chalicelib.settings import settings
 from chalicelib.store import cursors, keys
@@ -83,9 +83,9 @@ def balance(distributor_id: str, currency: str, today: date) -> Balance:
 
 def entries(account: str, limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
     """The statement, the newest entry first (plain attributes), and where the next page begins."""
-    start = cursors.opened(cursor)
-    if start and start.get("account") != to_item({"a": account})["a"]:
-        start = None
+    start = cursors.opened(cursor, "at", account=account)
+    if start and not start["at"].get("S", "").startswith("ENTRY#"):
+        raise Malformed("BAD_CURSOR", Fault("cursor", "BAD_CURSOR"))
     page = query(account, "ENTRY#", "ENTRY#~", ScanIndexForward=False, Limit=limit, ExclusiveStartKey=start)
     return page["Items"], cursors.sealed(page.get("LastEvaluatedKey"))
 

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 from msgspec import Struct
 
 from chalicelib.domain.errors import Busy
@@ -79,11 +79,15 @@ def transact(items: Sequence[dict[str, Any]]) -> list[Failed] | None:
                 if not codes <= RETRIED:
                     return [Failed(_code(reason), reason.get("Item") or {}) for reason in reasons]
                 token = sha256(uuid4().bytes).hexdigest()[:36]
-            elif clear(error) not in _AGAIN_ERRORS:
+            elif clear(error) not in _AGAIN_ERRORS and not _at_fault(error):
                 raise
-        except BotoCoreError:
+        except (ConnectionError, HTTPClientError):
             pass
         next(waits)
+
+
+def _at_fault(error: ClientError) -> bool:
+    return bool(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500)
 
 
 def _code(reason: dict[str, Any]) -> str | None:

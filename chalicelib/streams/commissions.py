@@ -30,8 +30,8 @@ _RESERVE_SECONDS = 2
 def commissions(event: Any) -> dict[str, list[dict[str, str]]]:
     """Posts a batch of changes. Returns the records that failed, for Lambda to deliver again from the first of them.
 
-    A record that cannot be read or posted fails alone; the ones after it for the same order wait for it. What was
-    posted already is found again when it is delivered again, so the rest of the batch is never held up.
+    A record that cannot be read fails alone; the ones after it for the same order wait for it. One that the books refuse
+    fails alone too. What was posted already is found again when it is delivered again, so nothing else is held up.
     """
     if hasattr(event.context, "get_remaining_time_in_millis"):
         left = event.context.get_remaining_time_in_millis() / 1000

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from chalicelib.domain import accounts
-from chalicelib.domain.earnings import Bucket
+from chalicelib.domain.buckets import Bucket
 from chalicelib.domain.earnings import earnings as earnings_of
 from chalicelib.domain.orders import (
     Description,

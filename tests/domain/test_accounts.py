@@ -26,6 +26,11 @@ def test_an_id_with_colons_does_not_hide_the_currency():
     assert accounts.currency_of(accounts.merchant("a:b", "JPY", "o:1")) == "JPY"
 
 
+@pytest.mark.parametrize("distributor_id", ["d-1", "a:b", "distributor:x"])
+def test_an_account_tells_whose_it_is_and_in_what_currency(distributor_id):
+    assert accounts.payee(accounts.distributor(distributor_id, "CNY")) == (distributor_id, "CNY")
+
+
 def test_an_order_always_charges_the_same_shard_and_orders_spread_over_all_eight():
     shards = Counter(accounts.merchant("m1", "CNY", f"o-{i}").rsplit(":", 1)[1] for i in range(800))
 

@@ -1,8 +1,8 @@
 from datetime import UTC, datetime
 
-from chalicelib.domain.earnings import HELD, Bucket, earnings
+from chalicelib.domain.buckets import HELD, Bucket
+from chalicelib.domain.earnings import earnings
 from chalicelib.domain.orders import Facts, Payment
-from chalicelib.domain.terms import Beneficiary
 from tests.domain.builders import (
     accrued,
     at,
@@ -17,8 +17,6 @@ from tests.domain.builders import (
     plan,
     terms,
 )
-
-ANN, BOB = Beneficiary(distributor_id="ann"), Beneficiary(distributor_id="bob")
 
 
 def instalments(*parts, **more):
@@ -89,6 +87,12 @@ def test_an_open_dispute_holds_the_disputed_part():
     assert buckets(of, level="indirect") == {"2026-03-01": (9, 6), HELD: (9, 6)}
     assert Bucket(HELD, 15) in earnings(order(of)).direct.buckets
     assert accrued(of) == (100, 30)
+
+
+def test_what_is_lost_is_not_held_beside_another_open_dispute():
+    of = paid(line(1000), disputes={"d1": disputed(300, "lost"), "d2": disputed(200, "open")})
+
+    assert buckets(of) == {"2026-03-01": (50,), HELD: (20,)}
 
 
 def test_a_dispute_won_releases_and_a_dispute_lost_takes_back():

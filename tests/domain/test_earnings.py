@@ -3,9 +3,11 @@ from fractions import Fraction
 
 import pytest
 
-from chalicelib.domain.earnings import Bucket, bases, day_of, earnings, matures_on
+from chalicelib.domain.buckets import Bucket, day_of, matures_on
+from chalicelib.domain.earnings import earnings
+from chalicelib.domain.levels import bases
 from chalicelib.domain.orders import Facts, Order
-from chalicelib.domain.plans import Base, Cap, IndirectRule, Limit, Match, Override, Plan, RankRules, Rule
+from chalicelib.domain.plans import Base, Cap, IndirectRule, Ladder, Limit, Match, Override, Plan, RankRules, Rule, Step
 from chalicelib.domain.remaining import left
 from chalicelib.domain.terms import Beneficiary
 from tests.domain.builders import (
@@ -25,7 +27,7 @@ ANN, BOB = Beneficiary(distributor_id="ann"), Beneficiary(distributor_id="bob")
 
 def base_of(known, **base):
     rules = plan(base=Base(**base))
-    return bases(rules, known, left(known, ()))
+    return [base.left for base in bases(rules, known, left(known, ()))]
 
 
 def test_a_day_is_the_date_in_the_program_s_time_zone():
@@ -152,6 +154,19 @@ def test_the_cap_cuts_indirect_first_and_then_direct(cap, earned, capped):
 
     assert levels(paid(line(1000)), rules) == earned
     assert earnings(order(paid(line(1000)), terms(rules))).capped is capped
+
+
+@pytest.mark.parametrize(("rounding", "earned"), [("half_up", (3, 0)), ("floor", (2, 0))])
+def test_the_cap_is_rounded_as_the_levels_are(rounding, earned):
+    assert levels(paid(line(5)), plan("0.6", "0.6", cap=Cap(rate="0.5"), rounding=rounding)) == earned
+
+
+def test_a_ladder_of_one_level_leaves_the_other_alone():
+    rungs = (Step(start=1, rate="0.05"), Step(start=3, rate="0.07"))
+    ladder = Ladder(level="indirect", by="quantity", mode="whole", steps=rungs)
+
+    assert levels(paid(line(1000, quantity=3)), plan(ladders=(ladder,))) == (100, 70)
+    assert levels(paid(line(1000, quantity=2)), plan(ladders=(ladder,))) == (100, 50)
 
 
 def test_what_the_cap_leaves_is_shared_over_the_lines():

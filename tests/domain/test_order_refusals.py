@@ -1,12 +1,8 @@
 import pytest
-from hypothesis import strategies as st
 
 from chalicelib.domain.errors import Refused
-from chalicelib.domain.orders import Facts, check_refunds
+from chalicelib.domain.orders import Facts, Refund, check_refunds
 from tests.domain.builders import at, facts, given_back, line, refunded
-from tests.domain.strategies import single_facts
-
-said = st.lists(single_facts(), min_size=1, max_size=4)
 
 
 def known(**more):
@@ -26,6 +22,7 @@ def refund_faults(of):
         {"r1": refunded(("1", 100, 2)), "r2": refunded(("2", 50, 1))},
         {"r1": given_back(157)},
         {"r1": refunded(("1", 100, 2)), "r2": given_back(57)},
+        {"r1": given_back(157), "r2": given_back(0), "r3": Refund(refunded_at=at(1))},
         {"r1": refunded(("9", 100, 2), state="failed"), "r2": given_back(999, state="failed"), "r3": given_back(157)},
     ],
 )
@@ -67,6 +64,7 @@ def test_a_refund_of_a_line_that_was_never_sold_is_refused_and_the_rest_is_still
         {"r1": given_back(108)},
         {"r1": given_back(54), "r2": given_back(54)},
         {"r1": refunded(("1", 100, 1)), "r2": given_back(8)},
+        {"r1": given_back(999, state="failed"), "r2": given_back(108)},
     ],
 )
 def test_refunds_together_give_back_no_more_than_the_order(refunds):
@@ -74,6 +72,15 @@ def test_refunds_together_give_back_no_more_than_the_order(refunds):
 
     assert code == "REFUND_EXCEEDS_ORDER"
     assert faults == [("refunds", "REFUND_EXCEEDS_ORDER", {})]
+
+
+def test_more_than_the_order_is_the_reason_that_is_named_first_among_several():
+    refunds = {"r1": refunded(("9", 1, 1)), "r2": given_back(101)}
+
+    code, faults = refund_faults(facts(line(100), refunds=refunds))
+
+    assert code == "REFUND_EXCEEDS_ORDER"
+    assert [path for path, _, _ in faults] == ["refunds[r1].lines[0].line_id", "refunds"]
 
 
 def test_an_amount_beside_refunded_lines_is_not_counted_twice():

@@ -119,6 +119,13 @@ def test_a_dispute_that_is_decided_beats_an_open_one_of_the_same_instant():
     assert join(opened, won).disputes == won.disputes
 
 
+def test_of_two_stories_of_one_refund_or_dispute_the_same_one_always_wins():
+    a = known(refunds={"r1": given_back(200)}, disputes={"d1": disputed(20)})
+    b = known(refunds={"r1": given_back(300)}, disputes={"d1": disputed(30)})
+
+    assert join(a, b) == join(b, a) == b
+
+
 def test_carriers_that_contradict_each_other_are_settled_by_a_fixed_rule():
     a = known(attribution=Carriers(coupon="A", code="Z", click_id="k1"))
     b = known(attribution=Carriers(coupon="B", code="Y", click_id="k2"))

@@ -7,7 +7,22 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from chalicelib.domain.errors import Conflict
-from chalicelib.domain.payouts import BACK, NEXT, UNFINISHED, Amounts, Effect, amounts, moved, reserved
+from chalicelib.domain.payouts import (
+    BACK,
+    INSTRUCTED,
+    NEXT,
+    UNFINISHED,
+    Amounts,
+    Effect,
+    Payout,
+    Step,
+    amounts,
+    moved,
+    reserved,
+    stepped,
+    worth_paying,
+)
+from tests.domain.builders import at
 
 OF = Amounts(gross=1000, fee=7, tax=30)
 HOLDERS = ("available", "clearing", "bank", "tax", "fees")
@@ -55,6 +70,7 @@ def test_the_states_and_steps_are_those_of_the_design():
         "returned": [],
     }
     assert {"rejected", "failed", "returned"} == BACK
+    assert {"unknown", "manual_review", "submitted", "awaiting_recipient", "paid"} == INSTRUCTED
     assert NEXT.keys() - BACK - {"paid"} == UNFINISHED
 
 
@@ -128,3 +144,63 @@ def test_tax_is_kept_back_beside_the_fee():
 
     assert (of.gross, of.fee, of.tax, of.net) == (1000, 10, 100, 890)
     assert structs.replace(of, tax=0).net == 990
+
+
+@pytest.mark.parametrize(
+    ("of", "minimum", "worth"),
+    [
+        (Amounts(gross=1000, fee=0, tax=0), 1000, True),
+        (Amounts(gross=999, fee=0, tax=0), 1000, False),
+        (Amounts(gross=1, fee=0, tax=0), 0, True),
+        (Amounts(gross=0, fee=0, tax=0), 0, False),
+        (Amounts(gross=100, fee=49, tax=50), 0, True),
+        (Amounts(gross=100, fee=50, tax=50), 0, False),
+        (Amounts(gross=0, fee=-1, tax=0), 0, False),
+    ],
+)
+def test_a_payout_reaches_the_minimum_and_leaves_something_for_the_payee(of, minimum, worth):
+    assert worth_paying(of, minimum) is worth
+
+
+def requested():
+    return Payout(
+        id="po-1",
+        distributor_id="ann",
+        country="CN",
+        currency="CNY",
+        gross=1000,
+        fee=7,
+        tax=30,
+        rail="bank_file",
+        method={"id": "default"},
+        state="requested",
+        history=(Step(at=at(), to="requested", by="ann"),),
+        requested_by="ann",
+        created_at=at(),
+    )
+
+
+def test_each_step_is_written_into_the_history():
+    payout = stepped(requested(), "approved", at=at(1), by="staff-1", reason="looks right")
+
+    assert (payout.state, payout.attempts, payout.reference) == ("approved", 0, None)
+    assert payout.history == (
+        Step(at=at(), to="requested", by="ann"),
+        Step(at=at(1), start="requested", to="approved", by="staff-1", reason="looks right"),
+    )
+    assert (payout.amounts, payout.net) == (OF, 963)
+
+
+def test_attempts_count_submissions_and_the_rail_s_reference_stays_until_there_is_another():
+    payout = requested()
+    for to, reference in (("approved", None), ("submitting", None), ("unknown", "ref-1"), ("submitted", None)):
+        payout = stepped(payout, to, at=at(1), by="system", reference=reference)
+
+    assert (payout.state, payout.attempts, payout.reference) == ("submitted", 1, "ref-1")
+    assert payout.history[-2].reference == "ref-1"
+    assert stepped(payout, "paid", at=at(2), by="bank", reference="ref-2").reference == "ref-2"
+
+
+def test_a_step_that_is_not_allowed_leaves_no_trace():
+    with pytest.raises(Conflict):
+        stepped(requested(), "paid", at=at(1), by="staff-1")

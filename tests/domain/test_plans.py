@@ -46,9 +46,10 @@ def test_a_rule_is_a_rate_or_an_amount_per_unit_and_not_both(wrong):
         ("overrides[1].direct", "PLAN_RATE_OR_PER_UNIT"),
         ("overrides[1].indirect", "PLAN_RATE_OR_PER_UNIT"),
     ]
-    assert faults(plan(ranks={"gold": RankRules(direct=wrong, indirect=of)})) == [
+    assert faults(plan(ranks={"gold": RankRules(direct=wrong, indirect=of), "silver": RankRules(direct=wrong)})) == [
         ("ranks.gold.direct", "PLAN_RATE_OR_PER_UNIT"),
         ("ranks.gold.indirect", "PLAN_RATE_OR_PER_UNIT"),
+        ("ranks.silver.direct", "PLAN_RATE_OR_PER_UNIT"),
     ]
 
 

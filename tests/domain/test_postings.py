@@ -3,7 +3,8 @@ from datetime import timedelta
 from msgspec import structs
 
 from chalicelib.domain import accounts
-from chalicelib.domain.earnings import HELD, Bucket, earnings
+from chalicelib.domain.buckets import HELD, Bucket
+from chalicelib.domain.earnings import earnings
 from chalicelib.domain.orders import Facts, Order, Payment
 from chalicelib.domain.postings import Charge, Entry, difference, digest, happened_at
 from chalicelib.domain.terms import Beneficiary

@@ -184,6 +184,13 @@ def test_a_marginal_ladder_by_amount_pays_each_unit_of_money_beyond_a_step(amoun
     assert chosen(rules, line(amount)).rate * amount == Fraction(comes_to)
 
 
+@pytest.mark.parametrize(("quantity", "of_units"), [(3, "0.3"), (6, "0.9"), (9, "1.8"), (10, "2.2")])
+def test_a_marginal_ladder_climbs_through_every_step(quantity, of_units):
+    rules = plan(ladders=(ladder((1, "0.1"), (4, "0.2"), (7, "0.3"), (10, "0.4"), mode="marginal"),))
+
+    assert chosen(rules, line(1000, quantity=quantity)).rate * quantity == Fraction(of_units)
+
+
 @pytest.mark.parametrize(("amount", "rate"), [(99, "0"), (100, "0.05"), (299, "0.05"), (300, "0.1")])
 def test_a_whole_ladder_by_amount_is_reached_at_its_step(amount, rate):
     rules = plan(ladders=(ladder((100, "0.05"), (300, "0.1"), by="amount"),))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.orders import Facts, Payment
+from chalicelib.domain.orders import Facts, Payment, Refund
 from chalicelib.domain.remaining import collected, left
 from tests.domain.builders import at, disputed, facts, given_back, line, paid, refunded
 from tests.domain.strategies import lines, refunds
@@ -88,6 +88,22 @@ def test_a_line_without_a_price_remains_as_long_as_units_of_it_do():
     [_, gift] = left(of, ())
 
     assert (gift.share, gift.units, gift.amount) == (Fraction(3, 4), 3, 0)
+
+
+def test_a_gift_that_came_back_is_gone():
+    [_, gift] = left(facts(line(100), line(0, "2", 4), refunds={"r1": refunded(("2", 0, 4))}), ())
+
+    assert (gift.share, gift.units) == (0, 0)
+
+
+def test_no_unit_remains_of_a_line_whose_money_went_back():
+    [only] = left(facts(line(100, quantity=3), refunds={"r1": given_back(100)}), ())
+
+    assert (only.share, only.units) == (0, 0)
+
+
+def test_a_refund_that_says_nothing_takes_nothing():
+    assert amounts(facts(line(100), refunds={"r1": Refund(refunded_at=at(1))})) == [100]
 
 
 def test_a_line_without_price_or_units_has_no_share():

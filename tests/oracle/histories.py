@@ -1,7 +1,7 @@
 """Seeded random plans and orders, as bodies CONTRACT.md accepts. The one field beyond it: refunds[].state "failed"."""
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
-START = datetime(2025, 2, 1, tzinfo=timezone.utc)
+START = datetime(2025, 2, 1, tzinfo=UTC)
 # (sku, product_id, category, merchant_id): small pools, so that matches hit and overlap
 GOODS = [("TEA-100", "TEA", "tea", "m1"), ("TEA-200", "TEA", "tea", "m2"), ("CUP-1", "CUP", "ware", "m1"),
          ("POT-1", "POT", "ware", "m2"), ("GIFT-1", "GIFT", "gift", "m1")]

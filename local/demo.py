@@ -1,0 +1,84 @@
+"""A small tea shop on a local cloud of its own, from nothing to verified books. `python -m local.demo`."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+import urllib3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local import books
+from local.bootstrap import bootstrap
+from local.emulator import free_port, start, stop
+from local.http import Refusal
+from local.package import CloudError
+from local.play import SHOP_URL, Play, Wrong
+from local.printed import Progress
+from local.stack import Stack, deploy
+
+FORESEEN = (CloudError, Refusal, Wrong, urllib3.exceptions.HTTPError, BotoCoreError, ClientError, OSError)
+
+
+@contextlib.contextmanager
+def cloud(folder: Path, progress: Progress) -> Iterator[Stack]:
+    """A local cloud under `folder`, with the app deployed in it; it ends when we do, whatever happens."""
+    try:
+        progress.say("starting the local cloud")
+        endpoint = start(folder, free_port(), persist=False)
+        progress.say("packaging and deploying the app")
+        yield deploy(endpoint, folder / "build", {"ShopUrl": SHOP_URL})
+    finally:
+        progress.say("stopping the local cloud")
+        stop(folder)
+
+
+def run(progress: Progress) -> str:
+    """Plays the shop, prints its books; the last line. Raises what went wrong."""
+    with tempfile.TemporaryDirectory(prefix="fenrun-demo-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        with cloud(folder, progress) as stack:
+            play = Play(stack, bootstrap(stack, folder / "credentials.json"), progress)
+            play.people_join()
+            play.customers_come()
+            play.days_pass()
+            progress.say("comparing the books with the shop's own list")
+            seen = books.look(play)
+            progress.clear()
+            print("\n" + books.tables(play, seen))
+            books.check(play, seen)
+            print(f"  {play.reports} messages about {len(play.orders)} orders: late, twice, and in any order\n")
+        progress.clear()
+    counts = f"orders={seen.proof['orders']} entries={seen.proof['entries']} payouts={len(seen.payouts)}"
+    return f"demo: ok {counts} imbalance=0 seconds={progress.seconds:.0f}"
+
+
+def main() -> int:
+    signal.signal(signal.SIGTERM, _interrupted)
+    progress = Progress()
+    try:
+        last = run(progress)
+    except KeyboardInterrupt:
+        last = "demo: failed: interrupted"
+    except FORESEEN as error:
+        last = f"demo: failed: {' '.join(str(error).split())}"
+    except Exception as error:
+        traceback.print_exc()
+        last = f"demo: failed: {type(error).__name__}: {' '.join(str(error).split())}"
+    progress.clear()
+    print(last, flush=True)
+    return 0 if last.startswith("demo: ok") else 1
+
+
+def _interrupted(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

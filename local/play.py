@@ -1,0 +1,203 @@
+"""Sixty days of the tea shop, played through the public API; the clock's two functions are invoked as EventBridge would."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from local.arrivals import Report, arrivals, written
+from local.http import Api
+from local.printed import Progress
+from local.sales import Order, orders
+from local.shop import COUPONS, DAYS, MEMBERS, PLAN, Customer, bound_at, customers
+from local.stack import Stack, client, invoke, scheduled_event
+
+SHOP_URL = "https://tea.example/"
+THREADS, BATCH = 4, 40
+PERIODS, PAYDAYS = 6, (2, 4, 6)
+DRAINED_WITHIN = 60.0
+
+
+class Wrong(Exception):
+    """The demo saw something that must not be; the message says what."""
+
+
+class Play:
+    """The shop and its people on one stack. `orders` and `now` are known once the customers have come."""
+
+    def __init__(self, stack: Stack, logins: dict[str, str], progress: Progress) -> None:
+        self._stack, self._progress = stack, progress
+        self.shop = Api(stack.base_url, logins["API key"])
+        self._finance = self.shop.signed_in(*logins["finance login"].split(" ", 1))
+        self._checker = self.shop.signed_in(*logins["checker login"].split(" ", 1))
+        self._sessions: dict[str, Api] = {}
+        self._codes: dict[str, str] = {}
+        self.ids: dict[str, str] = {}
+        self.orders: list[Order] = []
+        self.now = self._opened = datetime.now(UTC)
+        self.reports = 0
+
+    def people_join(self) -> None:
+        """The plan, the distributors by invite code, how they are paid, their coupons."""
+        self._progress.say("plan and distributors")
+        since = self._opened - timedelta(days=DAYS + 10)
+        self.shop.put("/v1/plans/default", {**PLAN, "effective_from": written(since)})
+        for member in MEMBERS:
+            email, password = f"{member.key}@promoters.example", f"steeped-leaves-{member.key}"
+            signed = self.shop.acting_as(None).post(
+                "/v1/distributors",
+                {
+                    "name": member.name,
+                    "email": email,
+                    "password": password,
+                    "locale": member.locale,
+                    "country": member.country,
+                    "accepted_terms": True,
+                    **({"invite_code": self._codes[member.sponsor]} if member.sponsor else {}),
+                },
+            )
+            self.ids[member.key], self._codes[member.key] = signed["id"], signed["code"]
+            if member.account:
+                self._sessions[member.key] = self.shop.signed_in(email, password)
+                self._sessions[member.key].put(
+                    f"/v1/distributors/{signed['id']}/payout-methods/default",
+                    {"rail": "bank_file", "holder": member.name, "account": member.account, "bank": member.bank},
+                )
+        for coupon, key in COUPONS.items():
+            self.shop.put(f"/v1/distributors/{self.ids[key]}/coupons/{coupon}")
+
+    def customers_come(self) -> None:
+        """By code, weeks ago; by a link, today: a click is recorded when it happens, so what it earns is today's too."""
+        self._progress.say("customers and their bindings")
+        people = customers()
+        clicks = {each.id: self._click(each) for each in people if each.road in ("click", "visit")}
+        for each in people:
+            if each.road == "own":
+                self.shop.put(f"/v1/distributors/{self.ids[each.member or '']}/customers/{each.id}")
+            elif each.road == "code":
+                self._bind(each.id, "bound", code=self._codes[each.member or ""], at=bound_at(each, self._opened))
+            elif each.road == "click":
+                self._bind(each.id, "bound", click_id=clicks[each.id], at=datetime.now(UTC))
+        bound = next(each for each in people if each.road == "code")
+        rival = "sato" if bound.member != "sato" else "lin"
+        self._bind(bound.id, "kept", code=self._codes[rival], at=self._opened)  # the first binding wins
+        self.now = datetime.now(UTC)
+        self.orders = orders(self._opened, self.now)
+        self._clicks = clicks
+
+    def _click(self, customer: Customer) -> str:
+        """A click on a page of the shop that carries the code, or on the distributor's link, which leads to the shop."""
+        code = self._codes[customer.member or ""]
+        if customer.road == "visit":
+            location = self.shop.acting_as(None).redirected_to(f"/r/{code}")
+            return parse_qs(urlsplit(location).query)["click_id"][0]
+        body = {"code": code, "url": f"{SHOP_URL}longjing?from={code}"}
+        return str(self.shop.acting_as(None).post("/v1/clicks", body)["click_id"])
+
+    def _bind(self, customer_id: str, outcome: str, *, at: datetime, **claim: str) -> None:
+        answer = self.shop.put(f"/v1/customers/{customer_id}/binding", {**claim, "occurred_at": written(at)})
+        if answer["outcome"] != outcome:
+            raise Wrong(f"the binding of {customer_id} is {answer['outcome']} ({answer['reason']}), not {outcome}")
+
+    def days_pass(self) -> None:
+        """Ten days at a time: what arrives is reported, holds end, and on some days money is paid out."""
+        waiting = arrivals(self.orders, self._codes, self._clicks, self.now)
+        total = len(waiting)
+        first: list[dict[str, str]] = []
+        for period in range(1, PERIODS + 1):
+            until = self.now - timedelta(days=DAYS - DAYS * period // PERIODS)
+            due = [report for report in waiting if report.at <= until]
+            waiting = waiting[len(due) :]
+            self._report(due, f"days {DAYS * (period - 1) // PERIODS + 1}-{DAYS * period // PERIODS}", total)
+            self.drained()
+            invoke(self._stack, "Mature", scheduled_event(written(until)))
+            if period not in PAYDAYS:
+                continue
+            if period == PAYDAYS[1]:
+                self._asks_by_hand("chen", "CNY")
+            rows = self._settled(until)
+            if period == PAYDAYS[0]:
+                first = rows
+                self._answered(rows[:1], "failed", "the account is closed")
+                self._answered(rows[1:], "paid")
+                self._answered(rows[1:], "paid", expect="already")
+            elif period == PAYDAYS[1]:
+                self._answered(rows, "paid")
+                self._answered(first[-1:], "returned", "the payee's bank sent it back")
+            else:  # the bank has not answered the file in yen yet
+                self._answered([row for row in rows if row["currency"] != "JPY"], "paid")
+
+    def _report(self, reports: list[Report], days: str, total: int) -> None:
+        """Most as batches, every tenth by itself, by several threads at once."""
+        single, many = reports[::10], [report for i, report in enumerate(reports) if i % 10]
+        groups = [[report] for report in single] + [many[i : i + BATCH] for i in range(0, len(many), BATCH)]
+        with ThreadPoolExecutor(THREADS) as threads:
+            try:
+                for group in threads.map(self._send, groups):
+                    self.reports += len(group)
+                    self._progress.say(f"{days}: orders", f"{self.reports} of {total} messages")
+            finally:
+                threads.shutdown(cancel_futures=True)
+
+    def _send(self, group: list[Report]) -> list[Report]:
+        if len(group) == 1:
+            self.shop.put(f"/v1/orders/{group[0].order_id}", group[0].body)
+            return group
+        answer = self.shop.post("/v1/orders/batch", {"orders": [{"order_id": r.order_id, **r.body} for r in group]})
+        for outcome in answer["items"]:
+            if outcome["status"] != 200:
+                raise Wrong(f"order {outcome['order_id']} was answered {outcome['status']}: {outcome['problem']}")
+        return group
+
+    def drained(self) -> dict[str, Any]:
+        """Waits until every order has reached the books; the proof as it is then."""
+        deadline = time.monotonic() + DRAINED_WITHIN
+        while True:
+            proof: dict[str, Any] = self.shop.get("/v1/ledger/verify")
+            if not proof["in_transit"]:
+                return proof
+            if time.monotonic() > deadline:
+                raise Wrong(f"{proof['in_transit']} orders have not reached the books within {DRAINED_WITHIN:.0f} s")
+            time.sleep(0.3)
+
+    def _asks_by_hand(self, key: str, currency: str) -> None:
+        """A distributor asks for half of what is available; somebody else approves it."""
+        balances = self._sessions[key].get(f"/v1/distributors/{self.ids[key]}/balance")["items"]
+        available = next(each["available"] for each in balances if each["currency"] == currency)
+        asked = {"currency": currency, "amount": available // 2, "method_id": "default"}
+        payout = self._sessions[key].post("/v1/payouts", asked)
+        self._checker.post(f"/v1/payouts/{payout['id']}/approve")
+
+    def _settled(self, at: datetime) -> list[dict[str, str]]:
+        """The rows of the run's bank files, as the operator would hand them to the bank."""
+        self._progress.say("payouts")
+        run = invoke(self._stack, "Settle", scheduled_event(written(at)))
+        rows = [
+            row for text in self._files(f"payouts/bank_file/{run['run']}/") for row in csv.DictReader(io.StringIO(text))
+        ]
+        if run["state"] != "filed" or len(rows) != run["payouts"] or len(rows) < 2:
+            raise Wrong(
+                f"the run of {run['run']} is {run['state']} with {run['payouts']} payouts, {len(rows)} in files"
+            )
+        return rows
+
+    def _files(self, folder: str) -> Iterator[str]:
+        s3, bucket = client(self._stack.endpoint, "s3"), self._stack.files_bucket
+        for found in s3.list_objects_v2(Bucket=bucket, Prefix=folder).get("Contents", []):
+            yield s3.get_object(Bucket=bucket, Key=found["Key"])["Body"].read().decode()
+
+    def _answered(self, rows: list[dict[str, str]], outcome: str, reason: str = "", expect: str = "moved") -> None:
+        """Finance reports what the bank says."""
+        if not rows:
+            return
+        said = {"outcome": outcome, **({"reason": reason} if reason else {})}
+        results = [{"payout_id": row["payout_id"], "reference": f"BK{row['reference'][:10]}", **said} for row in rows]
+        for item in self._finance.post("/v1/payouts/results", {"results": results})["items"]:
+            if item["result"] != expect:
+                raise Wrong(f"{outcome} for {item['payout_id']} was {item['result']}, not {expect}: {item['message']}")
