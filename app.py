@@ -10,13 +10,14 @@ from chalicelib.api.payout_methods import bp as payout_methods
 from chalicelib.api.payouts import bp as payouts
 from chalicelib.api.plans import bp as plans
 from chalicelib.api.sessions import bp as sessions
+from chalicelib.api.simulations import bp as simulations
 from chalicelib.api.system import bp as system
 from chalicelib.schedules.mature import bp as mature
 from chalicelib.schedules.settle import bp as settle
 from chalicelib.streams.commissions import bp as commissions
 
 app = Chalice("fenrun", configure_logs=False)
-for requests in (system, sessions, distributors, customers, orders, plans, payouts, payout_methods, ledger):
+for requests in (system, sessions, distributors, customers, orders, plans, simulations, payouts, payout_methods, ledger):
     app.register_blueprint(requests)
 for events in (commissions, mature, settle):
     app.register_blueprint(events)

@@ -87,3 +87,27 @@ def _messages(
         sent = {**refund, "refund_id": f"{order.id}-r{i + 1}", "refunded_at": written(at)}
         found.append(("refunded", at, {"refunds": [sent]}))
     return found
+
+
+def told(reports: list[Report]) -> str:
+    """In what disorder the messages came."""
+    said: dict[str, list[Report]] = {}
+    for report in reports:
+        said.setdefault(report.order_id, []).append(report)
+    bodies = [[report.body for report in each] for each in said.values()]
+    again = sum(body in each[:i] for each in bodies for i, body in enumerate(each))
+    unlined = sum(_before("payments", "lines", each) for each in said.values())
+    unpaid = sum(_before("refunds", "payments", each) for each in said.values())
+    return (
+        f"{len(reports)} messages about {len(said)} orders; {again} came twice, "
+        f"{unlined} payments before their order's lines, {unpaid} refunds before their payment"
+    )
+
+
+def _before(first: str, second: str, reports: list[Report]) -> bool:
+    for report in reports:
+        if second in report.body:
+            return False
+        if first in report.body:
+            return True
+    return False

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.expectation import expected, pending
+from local.expectation import estimated, expected, pending
 from local.play import Play, Wrong
 from local.printed import money, table
 from local.shop import MEMBERS
@@ -62,6 +62,7 @@ def check(play: Play, seen: Seen) -> None:
         mine = [books[place] for place in list(books) if place[:2] == (key, currency)]
         held = sum(pending(days, play.now) for days in mine)
         free = sum(sum(days.values()) for days in mine) - held
+        _same(f"estimated of {key}", currency, balance["estimated"], estimated(play.orders, key, currency))
         _same(f"pending of {key}", currency, balance["pending"], held)
         _same(f"what {key} has or was paid", currency, sum(balance[b] for b in ("available", *OUT)), free)
         for bucket in OUT:
@@ -136,7 +137,6 @@ def tables(play: Play, seen: Seen) -> str:
             "GET /v1/ledger/verify",
             f"  accounts {proof['accounts']}, entries {proof['entries']}, orders {proof['orders']}, "
             f"in transit {proof['in_transit']}, imbalance {proof['imbalance']}, mismatches {proof['mismatches']}",
-            "  every figure above equals what the shop's own list of orders comes to",
             "",
         ]
     )

@@ -24,6 +24,7 @@ from local.printed import Progress
 from local.stack import Stack, deploy
 
 FORESEEN = (CloudError, Refusal, Wrong, urllib3.exceptions.HTTPError, BotoCoreError, ClientError, OSError)
+STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextlib.contextmanager
@@ -35,6 +36,8 @@ def cloud(folder: Path, progress: Progress) -> Iterator[Stack]:
         progress.say("packaging and deploying the app")
         yield deploy(endpoint, folder / "build", {"ShopUrl": SHOP_URL})
     finally:
+        for asked in STOPS:  # a second Ctrl-C must not leave the emulator behind
+            signal.signal(asked, signal.SIG_IGN)
         progress.say("stopping the local cloud")
         stop(folder)
 
@@ -53,14 +56,16 @@ def run(progress: Progress) -> str:
             progress.clear()
             print("\n" + books.tables(play, seen))
             books.check(play, seen)
-            print(f"  {play.reports} messages about {len(play.orders)} orders: late, twice, and in any order\n")
+            print("  the commission and balances above are what the shop's own list of orders comes to")
+            print(f"  {play.told}\n")
         progress.clear()
     counts = f"orders={seen.proof['orders']} entries={seen.proof['entries']} payouts={len(seen.payouts)}"
     return f"demo: ok {counts} imbalance=0 seconds={progress.seconds:.0f}"
 
 
 def main() -> int:
-    signal.signal(signal.SIGTERM, _interrupted)
+    for asked in STOPS:
+        signal.signal(asked, _interrupted)
     progress = Progress()
     try:
         last = run(progress)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from local.arrivals import Report, arrivals, written
+from local.arrivals import Report, arrivals, told, written
 from local.http import Api
 from local.printed import Progress
 from local.sales import Order, orders
@@ -41,7 +41,7 @@ class Play:
         self.ids: dict[str, str] = {}
         self.orders: list[Order] = []
         self.now = self._opened = datetime.now(UTC)
-        self.reports = 0
+        self.reports, self.told = 0, ""
 
     def people_join(self) -> None:
         """The plan, the distributors by invite code, how they are paid, their coupons."""
@@ -84,9 +84,8 @@ class Play:
                 self._bind(each.id, "bound", code=self._codes[each.member or ""], at=bound_at(each, self._opened))
             elif each.road == "click":
                 self._bind(each.id, "bound", click_id=clicks[each.id], at=datetime.now(UTC))
-        bound = next(each for each in people if each.road == "code")
-        rival = "sato" if bound.member != "sato" else "lin"
-        self._bind(bound.id, "kept", code=self._codes[rival], at=self._opened)  # the first binding wins
+        bound = next(each for each in people if each.road == "code" and each.member != "sato")
+        self._bind(bound.id, "kept", code=self._codes["sato"], at=self._opened)  # the first binding wins
         self.now = datetime.now(UTC)
         self.orders = orders(self._opened, self.now)
         self._clicks = clicks
@@ -108,13 +107,13 @@ class Play:
     def days_pass(self) -> None:
         """Ten days at a time: what arrives is reported, holds end, and on some days money is paid out."""
         waiting = arrivals(self.orders, self._codes, self._clicks, self.now)
-        total = len(waiting)
+        total, self.told = len(waiting), told(waiting)
         first: list[dict[str, str]] = []
         for period in range(1, PERIODS + 1):
             until = self.now - timedelta(days=DAYS - DAYS * period // PERIODS)
             due = [report for report in waiting if report.at <= until]
             waiting = waiting[len(due) :]
-            self._report(due, f"days {DAYS * (period - 1) // PERIODS + 1}-{DAYS * period // PERIODS}", total)
+            self._report(due, f"to day {DAYS * period // PERIODS} of {DAYS}: orders", total)
             self.drained()
             invoke(self._stack, "Mature", scheduled_event(written(until)))
             if period not in PAYDAYS:
@@ -133,7 +132,7 @@ class Play:
             else:  # the bank has not answered the file in yen yet
                 self._answered([row for row in rows if row["currency"] != "JPY"], "paid")
 
-    def _report(self, reports: list[Report], days: str, total: int) -> None:
+    def _report(self, reports: list[Report], step: str, total: int) -> None:
         """Most as batches, every tenth by itself, by several threads at once."""
         single, many = reports[::10], [report for i, report in enumerate(reports) if i % 10]
         groups = [[report] for report in single] + [many[i : i + BATCH] for i in range(0, len(many), BATCH)]
@@ -141,7 +140,7 @@ class Play:
             try:
                 for group in threads.map(self._send, groups):
                     self.reports += len(group)
-                    self._progress.say(f"{days}: orders", f"{self.reports} of {total} messages")
+                    self._progress.say(step, f"{self.reports} of {total} messages")
             finally:
                 threads.shutdown(cancel_futures=True)
 
@@ -194,8 +193,6 @@ class Play:
 
     def _answered(self, rows: list[dict[str, str]], outcome: str, reason: str = "", expect: str = "moved") -> None:
         """Finance reports what the bank says."""
-        if not rows:
-            return
         said = {"outcome": outcome, **({"reason": reason} if reason else {})}
         results = [{"payout_id": row["payout_id"], "reference": f"BK{row['reference'][:10]}", **said} for row in rows]
         for item in self._finance.post("/v1/payouts/results", {"results": results})["items"]:

@@ -2,83 +2,36 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
 from chalicelib.api.messages import Language
-from chalicelib.domain.earnings import LevelEarning, LineEarning
-from chalicelib.domain.rates import Chosen
+from chalicelib.domain.explanations import LineReasons, Reason
 
-_SOURCE = {
-    "zh-CN": {
-        "override": "特别规则（{detail}）",
-        "ladder": "阶梯（{detail}）",
-        "rank": "等级 {detail}",
-        "general": "通用规则",
-    },
-    "en": {
-        "override": "override ({detail})",
-        "ladder": "ladder ({detail})",
-        "rank": "rank {detail}",
-        "general": "general rule",
-    },
-}
-_RULE = {
-    "zh-CN": {
-        "rate": "{source}：{percent}",
-        "unit": "{source}：每件 {unit}",
-        "of_direct": "{source}：直接佣金的 {percent}",
-    },
-    "en": {
-        "rate": "{source}: {percent}",
-        "unit": "{source}: {unit} per unit",
-        "of_direct": "{source}: {percent} of direct",
-    },
-}
-_UNPAID = {
-    "zh-CN": {
-        "inactive": "分销商已停用，不计佣金",
-        "self_purchase": "自购不计佣金",
-        "direct_inactive": "直接分销商已停用，按方案不再向上计佣",
-    },
-    "en": {
-        "inactive": "the distributor is inactive",
-        "self_purchase": "own purchases earn nothing",
-        "direct_inactive": "the direct distributor is inactive and the plan stops there",
-    },
-}
-_LEVEL = {"zh-CN": ("直接", "间接"), "en": ("direct", "indirect")}
-_NOBODY = {"zh-CN": "无人", "en": "nobody"}
+_LEVEL = {"zh-CN": {"direct": "直接佣金", "indirect": "间接佣金"}, "en": {"direct": "direct", "indirect": "indirect"}}
 
 
-def _percent(chosen: Chosen) -> str:
-    rate = chosen.rate
-    if rate is None:
-        return ""
-    # At most six decimals in a plan's rates; a marginal ladder's blended rate is cut for reading, never for computing.
-    scaled = rate.numerator * 10**8 // rate.denominator
-    whole, fraction = divmod(scaled, 10**6)
-    return f"{whole}.{fraction:06d}".rstrip("0").rstrip(".") + "%"
+@cache
+def sentences() -> dict[str, dict[Language, str]]:
+    """Every reason's sentence, by code and language."""
+    found: dict[str, dict[Language, str]] = json.loads(Path(__file__).with_name("reasons.json").read_text("utf-8"))
+    return found
 
 
-def _rule(chosen: Chosen, language: Language) -> str:
-    source = _SOURCE[language][chosen.source].format(detail=chosen.detail)
-    kind = "unit" if chosen.per_unit is not None else "of_direct" if chosen.of_direct else "rate"
-    return _RULE[language][kind].format(source=source, percent=_percent(chosen), unit=chosen.per_unit)
+def words(reason: Reason, language: Language) -> str:
+    """One reason in words."""
+    return sentences()[reason.code][language].format(**reason.params)
 
 
-def _level(side: LevelEarning, line: LineEarning, language: Language) -> str:
-    if side.beneficiary is None:
-        return _NOBODY[language]
-    if side.beneficiary.unpaid:
-        return _UNPAID[language][side.beneficiary.unpaid]
-    return _rule(line.chosen, language)
+def spoken(reasons: Iterable[Reason], language: Language) -> str:
+    """Several steps as one sentence."""
+    joint, end = ("，", "。") if language == "zh-CN" else ("; ", ".")
+    return joint.join(words(reason, language) for reason in reasons) + end
 
 
-def because(direct: LevelEarning, indirect: LevelEarning, i: int, language: Language) -> str:
-    """The rules that decided line `i` at both levels, in words."""
-    names = _LEVEL[language]
-    first = _level(direct, direct.lines[i], language)
-    second = _level(indirect, indirect.lines[i], language)
-    return (
-        f"{names[0]}：{first}；{names[1]}：{second}"
-        if language == "zh-CN"
-        else f"{names[0]} {first}; {names[1]} {second}"
-    )
+def because(levels: Iterable[LineReasons], language: Language) -> str:
+    """The steps of one line at its levels, as text."""
+    colon, joint = ("：", "") if language == "zh-CN" else (": ", " ")
+    return joint.join(f"{_LEVEL[language][each.level]}{colon}{spoken(each.reasons, language)}" for each in levels)

@@ -9,7 +9,7 @@ from chalice import Blueprint
 from msgspec import Meta, Struct
 
 from chalicelib.api import order_bodies
-from chalicelib.api.because import because
+from chalicelib.api.because import because, words
 from chalicelib.api.callers import any_staff, distributor_self, scope, staff
 from chalicelib.api.endpoint import Call, endpoint
 from chalicelib.api.entries import EntryView, entry_view
@@ -18,11 +18,13 @@ from chalicelib.api.messages import Language
 from chalicelib.api.order_bodies import BatchOrderBody, ContactBody, OrderBody, OrderView
 from chalicelib.api.replies import Problem, problem_of
 from chalicelib.domain.contacts import normalise_email, normalise_phone
-from chalicelib.domain.earnings import earnings
+from chalicelib.domain.earnings import Earnings, earnings
 from chalicelib.domain.errors import FenrunError, NotFound
+from chalicelib.domain.explanations import explanations
+from chalicelib.domain.orders import Order
 from chalicelib.flows import tokens
 from chalicelib.flows.attribute_order import Contact
-from chalicelib.flows.explain_order import Explained, LevelState, explain_order
+from chalicelib.flows.explain_order import LevelState, explain_order
 from chalicelib.flows.record_order import record_order
 from chalicelib.store import orders
 from chalicelib.store.secrets import app_secret
@@ -48,13 +50,15 @@ class BatchView(Struct, frozen=True):
 
 
 class LineCommission(Struct, frozen=True):
-    """`base`: what the rates are of, after refunds. `direct`, `indirect`: once all is collected."""
+    """`base`: what the rates are of, after refunds. `direct`, `indirect` add up to the levels. `because`: every step from
+    the price to the cent, in words; `steps`: the same, by level."""
 
     line_id: str
     base: int
     direct: int
     indirect: int
     because: str
+    steps: dict[str, list[str]]
 
 
 class CommissionsView(Struct, frozen=True):
@@ -131,11 +135,20 @@ def put_orders(call: Call) -> BatchView:
     return BatchView(items)
 
 
-def _lines(explained: Explained, language: Language) -> list[LineCommission]:
-    direct, indirect = explained.earned.direct, explained.earned.indirect
+def line_commissions(order: Order, earned: Earnings, language: Language) -> list[LineCommission]:
+    """The lines with what they have earned (as long as nothing has accrued: what is to come), and every step of why."""
+    why = explanations(order)
+    direct, indirect = earned.direct.by_line, earned.indirect.by_line
     return [
-        LineCommission(line.line_id, line.base, line.amount, other.amount, because(direct, indirect, i, language))
-        for i, (line, other) in enumerate(zip(direct.lines, indirect.lines, strict=True))
+        LineCommission(
+            line_id=line.line_id,
+            base=line.base,
+            direct=direct[i],
+            indirect=indirect[i],
+            because=because(why[2 * i : 2 * i + 2], language),
+            steps={each.level: [words(reason, language) for reason in each.reasons] for each in why[2 * i : 2 * i + 2]},
+        )
+        for i, line in enumerate(earned.direct.lines)
     ]
 
 
@@ -159,7 +172,7 @@ def get_commissions(call: Call, order_id: str) -> CommissionsView:
         direct=explained.direct,
         indirect=explained.indirect,
         capped=explained.earned.capped,
-        lines=_lines(explained, call.language),
+        lines=line_commissions(explained.order, explained.earned, call.language),
         entries=[entry_view(entry) for entry in explained.entries],
     )
 

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from chalicelib.api.callers import any_staff, distributor, scope, staff
 from chalicelib.api.endpoint import Call, endpoint
-from chalicelib.api.fields import Body, Currency, Id, Page, PositiveAmount, Text
+from chalicelib.api.fields import TEXT_PATTERN, Body, Currency, Id, Page, PositiveAmount
 from chalicelib.api.messages import detail
 from chalicelib.api.payout_views import PayoutList, PayoutView, payout_view
 from chalicelib.domain.errors import Fault, Malformed
@@ -23,7 +23,8 @@ bp = Blueprint(__name__)
 _SEEN_BY = distributor() | scope("payouts:read") | any_staff()
 _CHECKER = staff("finance_checker", "owner")
 _FINANCE = staff("finance_maker", "finance_checker", "owner")
-Reason = Annotated[Text, Meta(min_length=1, max_length=500)]
+Reason = Annotated[str, Meta(min_length=1, max_length=500, pattern=TEXT_PATTERN)]
+Reference = Annotated[str, Meta(min_length=1, max_length=140, pattern=TEXT_PATTERN)]
 MOST_RESULTS = 500
 
 
@@ -51,7 +52,7 @@ class BankResult(Body):
 
     payout_id: Id
     outcome: Literal["paid", "failed", "returned"]
-    reference: Annotated[Text, Meta(min_length=1, max_length=140)] | None = None
+    reference: Reference | None = None
     reason: Reason | None = None
 
 

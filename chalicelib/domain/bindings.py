@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, json
 
 from chalicelib.domain.plans import AttributionRules
 
@@ -84,8 +84,8 @@ def _step(now: Binding | None, by: Claim) -> tuple[Binding, Outcome, str]:
 
 
 def ordered(claims: Iterable[Claim]) -> tuple[Claim, ...]:
-    """The claims in the order in which they happened, each once."""
-    return tuple(sorted(set(claims), key=lambda c: (c.at, c.distributor_id, c.source)))
+    """The claims in the order in which they happened, each once; at the same instant in a fixed order of their content."""
+    return tuple(sorted(set(claims), key=lambda claim: (claim.at, json.encode(claim, order="sorted"))))
 
 
 def binding_at(claims: Iterable[Claim], at: datetime) -> Binding | None:
@@ -100,8 +100,8 @@ def binding_at(claims: Iterable[Claim], at: datetime) -> Binding | None:
 def outcome(claims: Iterable[Claim], mine: Claim) -> tuple[Outcome, str]:
     """What became of one claim among the others, and why (a code for the reader)."""
     now: Binding | None = None
+    became: dict[Claim, tuple[Outcome, str]] = {}
     for each in ordered([*claims, mine]):
         now, result, reason = _step(now, each)
-        if each == mine:
-            return result, reason
-    raise AssertionError("a claim is among itself")
+        became[each] = (result, reason)
+    return became[mine]

@@ -44,6 +44,12 @@ class LevelEarning(Struct, frozen=True):
         return sum(sum(parts) for parts in self.buckets.values())
 
     @property
+    def by_line(self) -> tuple[int, ...]:
+        """What has accrued, by line; as long as nothing has, what is to come."""
+        parts = tuple(map(sum, zip(*self.buckets.values(), strict=True)))
+        return parts if any(parts) else tuple(line.amount for line in self.lines)
+
+    @property
     def estimated(self) -> int:
         """What is still to come: shown to the distributor, not in the books."""
         return self.potential - self.accrued
@@ -53,8 +59,8 @@ class Earnings(Struct, frozen=True):
     direct: LevelEarning
     indirect: LevelEarning
     capped: bool
-    sales: int
-    """Net sales that the accrued commission rests on: lines after refunds, as far as collected; minor units."""
+    sales: dict[Bucket, int]
+    """Net sales that the accrued commission rests on, by bucket: lines after refunds, as far as collected; minor units."""
 
     def level(self, level: Level) -> LevelEarning:
         return self.direct if level == "direct" else self.indirect
@@ -152,6 +158,19 @@ def _level(
     )
 
 
+def _sales(whole: Sequence[View]) -> dict[Bucket, int]:
+    """Net sales by bucket: what each step collected of what is left of the lines."""
+    result: dict[Bucket, int] = {}
+    for view in whole:
+        left_of = sum((each.amount for each in view.lines), NOTHING)
+        before = 0
+        for bucket, share in view.accruals:
+            now = rounded(left_of * share, "half_up")
+            result[bucket] = result.get(bucket, 0) + now - before
+            before = now
+    return result
+
+
 def earnings(order: Order) -> Earnings:
     """What both levels earn from this image, and why. Zero at both after a full refund, a lost dispute or cancellation.
 
@@ -161,16 +180,15 @@ def earnings(order: Order) -> Earnings:
     terms = order.terms
     if terms is None:
         nothing = LevelEarning(None, 0, (), {})
-        return Earnings(nothing, nothing, False, 0)
+        return Earnings(nothing, nothing, False, {})
     whole = undisputed = views(order, terms, ("lost",))
     if any(dispute.state == "open" for dispute in order.facts.disputes.values()):
         undisputed = views(order, terms, ("lost", "open"))
     pairs = list(zip(whole, undisputed, strict=True))
     ends = [(view, reached(terms, view.plan, view.exact, WHOLE)) for view in whole]
-    sold = sum((each.amount * view.share for view in whole for each in view.lines), NOTHING)
     return Earnings(
         direct=_level(order, terms, "direct", pairs, terms.direct),
         indirect=_level(order, terms, "indirect", pairs, terms.indirect),
         capped=any(end.rounded != end.capped for _, end in ends),
-        sales=rounded(sold, "half_up"),
+        sales=_sales(whole),
     )

@@ -239,7 +239,7 @@ def check_refunds(facts: Facts) -> None:
             if units[part.line_id] < 0:
                 faults.append(Fault(f"{path}.quantity", "REFUND_EXCEEDS_LINE", {"line_id": part.line_id}))
     known = facts.description
-    if unspecific > sum(left.values()) + known.shipping + known.tax:
+    if unspecific > sum(max(0, amount) for amount in left.values()) + known.shipping + known.tax:
         faults.append(Fault("refunds", "REFUND_EXCEEDS_ORDER"))
     if faults:
         raise Refused("REFUND_EXCEEDS_ORDER" if faults[-1].path == "refunds" else faults[0].code, *faults)

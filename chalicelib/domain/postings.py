@@ -111,12 +111,13 @@ def _amounts(order: Order | None, earned: Earnings | None, level: Level) -> dict
     return result
 
 
-def _sales(earned: Earnings | None, distributor_id: str, bucket: Bucket) -> tuple[int, int]:
-    """Orders and net sales counted for a direct beneficiary: in the first bucket of the order."""
-    if earned is None or earned.direct.beneficiary is None or not earned.direct.buckets:
-        return 0, 0
-    mine = earned.direct.beneficiary.distributor_id == distributor_id and min(earned.direct.buckets) == bucket
-    return (1, earned.sales) if mine else (0, 0)
+def _counted(order: Order | None, earned: Earnings | None) -> dict[tuple[str, Bucket], tuple[int, int]]:
+    """(distributor, bucket) -> orders and net sales, as the day's statistics count them: for a direct beneficiary who is
+    paid; the order on its first day."""
+    if earned is None or earned.direct.beneficiary is None or earned.direct.beneficiary.unpaid or not earned.sales:
+        return {}
+    first, distributor_id = min(earned.sales), earned.direct.beneficiary.distributor_id
+    return {(distributor_id, bucket): (int(bucket == first), sold) for bucket, sold in earned.sales.items()}
 
 
 def difference(old: Order | None, new: Order) -> Posting | None:
@@ -129,25 +130,27 @@ def difference(old: Order | None, new: Order) -> Posting | None:
     happened = happened_at(old, new)
     entries: list[Entry] = []
     charged: dict[tuple[str, Bucket], int] = defaultdict(int)
+    counted_before, counted_after = _counted(old, before), _counted(new, after)
     for level in LEVELS:
         was, now = _amounts(old, before, level), _amounts(new, after, level)
-        for key in sorted(was.keys() | now.keys()):
+        statistics = counted_before.keys() | counted_after.keys() if level == "direct" else set()
+        for key in sorted(was.keys() | now.keys() | statistics):
             distributor_id, bucket = key
             had, has = was.get(key, {}), now.get(key, {})
             by_merchant = {m: has.get(m, 0) - had.get(m, 0) for m in sorted(had.keys() | has.keys())}
             by_merchant = {m: amount for m, amount in by_merchant.items() if amount}
             amount = sum(by_merchant.values())
-            counted = (0, 0)
+            orders, sales = 0, 0
             if level == "direct":
-                then, since = _sales(before, distributor_id, bucket), _sales(after, distributor_id, bucket)
-                counted = (since[0] - then[0], since[1] - then[1])
-            if not by_merchant:
+                then, since = counted_before.get(key, (0, 0)), counted_after.get(key, (0, 0))
+                orders, sales = since[0] - then[0], since[1] - then[1]
+            if not by_merchant and not orders and not sales:
                 continue
             entries.append(
                 Entry(
                     account=accounts.distributor(distributor_id, currency),
-                    leg=f"{level}.{bucket.day}",
-                    kind="reversal" if amount < 0 else "commission",
+                    leg=f"{level}.{bucket.day}.{bucket.hold_days}",
+                    kind="reversal" if (amount, sales) < (0, 0) else "commission",
                     level=level,
                     amount=amount,
                     bucket=bucket,
@@ -155,8 +158,8 @@ def difference(old: Order | None, new: Order) -> Posting | None:
                     revision=new.revision,
                     happened_at=happened,
                     merchants=by_merchant,
-                    orders=counted[0],
-                    sales=counted[1],
+                    orders=orders,
+                    sales=sales,
                 )
             )
             for payer, part in by_merchant.items():

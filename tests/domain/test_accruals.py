@@ -1,5 +1,7 @@
 from datetime import UTC, datetime
 
+from msgspec import structs
+
 from chalicelib.domain.buckets import HELD, Bucket
 from chalicelib.domain.earnings import earnings
 from chalicelib.domain.orders import Facts, Payment
@@ -122,3 +124,12 @@ def test_lines_described_later_change_what_is_earned():
 
     assert accrued(after) == (100, 30)
     assert levels(after) == (200, 60)
+
+
+def test_what_is_paid_from_the_day_an_order_stopped_does_not_accrue():
+    of = structs.replace(order(instalments((250, 0), (250, 3), (500, 5))), stopped_at=at(3))
+
+    earned = earnings(of)
+
+    assert {bucket.day: parts for bucket, parts in earned.direct.buckets.items()} == {"2026-03-01": (25,)}
+    assert (earned.direct.potential, earned.direct.estimated) == (100, 75)

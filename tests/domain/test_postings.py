@@ -209,3 +209,12 @@ def test_a_fingerprint_tells_entries_apart_and_is_the_same_for_equal_ones():
     assert digest(entry) == digest(same)
     assert len({digest(each) for each in (entry, later, structs.replace(entry, amount=1))}) == 3
     assert len(digest(entry)) == 16
+
+
+def test_what_a_merchant_sells_may_be_paid_by_the_operator():
+    of = paid(line(600, merchant_id="m1"), line(300, "2", merchant_id="m2"), line(100, "3"))
+
+    posting = difference(None, order(of, terms(operator_pays=("m1",))))
+
+    assert posting.entries[0].merchants == {"operator": 70, "m2": 30}
+    assert {c.account.split(":")[1]: c.amount for c in posting.charges} == {"operator": -91, "m2": -39}

@@ -1,6 +1,7 @@
 """The daily run: what it pays, and that neither a crash, nor a second invocation, nor the clock changes anything."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 

@@ -109,7 +109,7 @@ def test_a_crash_before_any_call_leaves_what_the_next_run_finishes(world: World)
 
 def test_two_crashes_are_no_worse(world: World) -> None:
     chance = random.Random(22)
-    for _ in range(12):
+    for _ in range(8):
         world.restore()
         pair = chance.randint(1, world.calls), chance.randint(1, world.calls)
         for n in pair:

@@ -1,0 +1,88 @@
+"""What a plan would pay on an order: `POST /v1/plans/simulate`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from chalice import Blueprint
+from msgspec import Meta, Struct
+
+from chalicelib.api.because import because, words
+from chalicelib.api.callers import any_staff, scope
+from chalicelib.api.endpoint import Call, endpoint
+from chalicelib.api.fields import Amount, Body, Id
+from chalicelib.api.order_bodies import OrderBody, facts
+from chalicelib.api.orders import LineCommission
+from chalicelib.domain.explanations import explanations
+from chalicelib.domain.plans import Plan
+from chalicelib.flows.simulate import simulate
+
+bp = Blueprint(__name__)
+
+
+class SimulatedOrder(OrderBody, kw_only=True):
+    """As an order is reported; who buys does not matter here."""
+
+    customer_id: Id = "simulated"
+    order_id: Id = "simulated"
+
+
+class Somebody(Body):
+    rank: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
+
+
+class ThisMonth(Body):
+    direct: Amount = 0
+    indirect: Amount = 0
+
+
+class SimulateBody(Body):
+    plan: Plan
+    order: SimulatedOrder
+    direct: Somebody = Somebody()
+    indirect: Somebody | None = Somebody()
+    earned_this_month: ThisMonth = ThisMonth()
+
+
+class SimulationView(Struct, frozen=True):
+    currency: str
+    direct: int
+    indirect: int
+    capped: bool
+    lines: list[LineCommission]
+
+
+@endpoint(
+    bp,
+    "POST",
+    "/v1/plans/simulate",
+    who=scope("plans:read") | any_staff(),
+    body=SimulateBody,
+    answers=SimulationView,
+    idempotent=False,
+    summary="Compute what a plan pays on an order, without storing anything",
+)
+def post_simulation(call: Call) -> SimulationView:
+    body = call.body
+    done = simulate(
+        body.plan,
+        facts(body.order.order_id, body.order),
+        body.direct.rank,
+        body.indirect is not None,
+        body.indirect.rank if body.indirect else None,
+        body.earned_this_month.direct,
+        body.earned_this_month.indirect,
+    )
+    why = explanations(done.order)
+    lines = [
+        LineCommission(
+            line_id=line.line_id,
+            base=line.base,
+            direct=done.direct_by_line[i],
+            indirect=done.indirect_by_line[i],
+            because=because(why[2 * i : 2 * i + 2], call.language),
+            steps={each.level: [words(reason, call.language) for reason in each.reasons] for each in why[2 * i : 2 * i + 2]},
+        )
+        for i, line in enumerate(done.earned.direct.lines)
+    ]
+    return SimulationView(body.order.currency, done.direct, done.indirect, done.earned.capped, lines)
