@@ -139,7 +139,7 @@ def get_distributor(call: Call, distributor_id: str) -> DistributorView:
     summary="What is to come, on hold, available, on its way and paid, per currency",
 )
 def get_balance(call: Call, distributor_id: str) -> BalanceView:
-    return BalanceView(read_balance(distributor_id, call.now))
+    return BalanceView(read_balance(distributor_id))
 
 
 @endpoint(

@@ -15,7 +15,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=128)]
 Days = Annotated[int, Meta(ge=0, le=3650)]
 
 MAX_HOLD_DAYS = 180
-"""No hold is longer: the balance reads this many days back for what is pending (`store/statement.py`)."""
+"""No hold is longer."""
 
 
 class _Part(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from msgspec import Struct
 
-from chalicelib.domain.buckets import day_of
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.people import Distributor
-from chalicelib.settings import settings
 from chalicelib.store import distributors, orders, statement
 
 
@@ -32,14 +28,13 @@ def existing(distributor_id: str) -> Distributor:
     return found
 
 
-def read_balance(distributor_id: str, now: datetime) -> list[CurrencyBalance]:
+def read_balance(distributor_id: str) -> list[CurrencyBalance]:
     """The balances of a distributor in every currency in which they have an account. Raises `NotFound`."""
     distributor = existing(distributor_id)
-    today = datetime.fromisoformat(day_of(now, settings().time_zone)).date()
     to_come = orders.estimates(distributor_id)
     result = []
     for currency in sorted(distributor.currencies | to_come.keys()):
-        held = statement.balance(distributor_id, currency, today)
+        held = statement.balance(distributor_id, currency)
         result.append(
             CurrencyBalance(
                 currency=currency,

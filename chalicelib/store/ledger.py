@@ -11,7 +11,7 @@ Items of an account (`account`, `at`):
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from botocore.exceptions import ClientError
@@ -23,6 +23,7 @@ from chalicelib.observe import logger
 from chalicelib.settings import settings
 from chalicelib.store import keys
 from chalicelib.store.items import to_item
+from chalicelib.store.sums import add, balance, total
 from chalicelib.store.transactions import MAX_ITEMS, RETRIED, Failed, clear, pauses, transact
 
 _EXPECTED = {None, "ConditionalCheckFailed", *RETRIED}
@@ -45,46 +46,6 @@ class _Planned(Struct, frozen=True):
     write: dict[str, Any]
     posting: str | None = None
     day: Day | None = None
-
-
-def add(
-    account: str,
-    at: str,
-    amounts: Mapping[str, int],
-    *,
-    once: Mapping[str, str] | None = None,
-    condition: str | None = None,
-    values: Mapping[str, object] | None = None,
-) -> dict[str, Any]:
-    """An update that adds amounts to an item (which it creates if need be) and sets what is in `once` if it is not set."""
-    fields = {name: amount for name, amount in amounts.items() if amount}
-    once = once or {}
-    names = {f"#{name}": name for name in (*fields, *once)}
-    sets = ", ".join(f"#{name} = if_not_exists(#{name}, :{name})" for name in once)
-    adds = ", ".join(f"#{name} :{name}" for name in fields)
-    update: dict[str, Any] = {
-        "TableName": settings().ledger_table,
-        "Key": to_item({"account": account, "at": at}),
-        "UpdateExpression": " ".join([f"SET {sets}" if sets else "", f"ADD {adds}" if adds else ""]).strip(),
-        "ExpressionAttributeNames": names,
-        "ExpressionAttributeValues": to_item({f":{k}": v for k, v in {**fields, **once, **(values or {})}.items()}),
-    }
-    if condition:
-        update["ConditionExpression"] = condition
-    return {"Update": update}
-
-
-def balance(account: str, amounts: Mapping[str, int], **options: Any) -> dict[str, Any]:
-    """An update of the BALANCE item; money that becomes available puts it into the index that settling reads."""
-    once = {}
-    if amounts.get("available", 0) > 0:
-        once = {"due_shard": keys.shard(account), "due": keys.payable(account)}
-    return add(account, keys.BALANCE, {**amounts, "version": 1}, once=once, **options)
-
-
-def total(account: str, day: str, amount: int) -> dict[str, Any]:
-    """An update of an account that only counts by day."""
-    return add(account, keys.total_day(day), {"amount": amount})
 
 
 def _entry(posting: Posting, entry: Entry, to: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from chalicelib.store import keys
 from chalicelib.store.batch import Ref, read, ref
 from chalicelib.store.dynamo import send
 from chalicelib.store.items import from_item, to_item
-from chalicelib.store.ledger import balance
+from chalicelib.store.sums import balance
 from chalicelib.store.transactions import pauses, transact
 
 _PAGE = 40

@@ -16,7 +16,7 @@ from chalicelib.domain import accounts
 from chalicelib.domain.buckets import day_of
 from chalicelib.domain.payouts import UNFINISHED, Effect, Payout
 from chalicelib.settings import settings
-from chalicelib.store import keys, ledger
+from chalicelib.store import keys, sums
 from chalicelib.store.items import to_item
 
 OPEN_SHARDS = tuple("01234567")
@@ -97,4 +97,4 @@ def totals(payout: Payout, effect: Effect, at: datetime) -> list[dict[str, Any]]
         accounts.fees(payout.rail, currency): effect.fees,
         accounts.tax(payout.country, currency): effect.tax,
     }
-    return [ledger.total(account, day, amount) for account, amount in added.items() if amount]
+    return [sums.total(account, day, amount) for account, amount in added.items() if amount]

@@ -13,7 +13,7 @@ from chalicelib.domain.errors import Busy, NotFound
 from chalicelib.domain.payouts import BACK, UNFINISHED, Payout, State, moved, reserved, stepped
 from chalicelib.observe import logger
 from chalicelib.settings import settings
-from chalicelib.store import cursors, ledger
+from chalicelib.store import cursors, sums
 from chalicelib.store import payout_items as items
 from chalicelib.store.batch import Ref, read, ref
 from chalicelib.store.dynamo import send
@@ -112,7 +112,7 @@ def create(payout: Payout) -> Literal["created", "exists", "not_enough"]:
     # BALANCE stays in the `due` index even if nothing is available any more. Taking it out would have to be undone by
     # whoever adds money at that moment, and a mistake there is an account that is never paid; leaving it costs the daily
     # run one read for each account that was ever paid out.
-    taken = ledger.balance(
+    taken = sums.balance(
         account,
         {"available": effect.available, "in_flight": effect.in_flight},
         condition="#available >= :gross",
@@ -155,7 +155,7 @@ def move(
     writes = [items.update(payout, new)]
     change = {name: getattr(effect, name) for name in ("available", "in_flight", "paid")}
     if any(change.values()):
-        writes.append(ledger.balance(accounts.distributor(payout.distributor_id, payout.currency), change))
+        writes.append(sums.balance(accounts.distributor(payout.distributor_id, payout.currency), change))
     if to in BACK:
         writes.append(items.entry(payout, "returned", "payout_returned", payout.gross, at))
     failed = transact([*writes, *items.totals(payout, effect, at), *also])

@@ -11,6 +11,8 @@ from tests.cloud.shop import Answer, Http, Person, order
 
 REFUND = {"refund_id": "r1", "refunded_at": "2026-03-02T00:00:00Z"}
 
+PAYMENT = {"payment_id": "p", "paid_at": "2026-03-01T00:00:00Z"}
+
 
 def problem(answer: Answer) -> tuple[int, set[str]]:
     assert answer.type.startswith("application/problem+json")

@@ -20,7 +20,7 @@ from chalicelib.flows.decide_payout import decide_payout
 from chalicelib.flows.request_payout import request_payout
 from chalicelib.flows.settle import Settlement, settle
 from chalicelib.settings import settings
-from chalicelib.store import audit, connection, distributors, files, keys, ledger, payouts, plans
+from chalicelib.store import audit, connection, distributors, files, keys, payouts, plans, sums
 from chalicelib.store.dynamo import send
 from chalicelib.store.items import from_item, to_item
 from chalicelib.store.transactions import transact
@@ -93,8 +93,8 @@ def earned(distributor_id: str, amount: int, currency: str = "CNY") -> None:
         "amount": amount,
     }
     writes = [
-        ledger.balance(account, {"available": amount}),
-        ledger.total(accounts.merchant("m", currency, "o"), "2026-01-01", -amount),
+        sums.balance(account, {"available": amount}),
+        sums.total(accounts.merchant("m", currency, "o"), "2026-01-01", -amount),
         {"Put": {"TableName": settings().ledger_table, "Item": to_item(line)}},
     ]
     assert transact(writes) is None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from datetime import date
 from typing import Any
 
 import pytest
@@ -16,8 +15,6 @@ from tests.store.builders import ANN, AT, BOB, DAY, both, entries_of, holds, led
 
 pytestmark = pytest.mark.usefixtures("cloud_tables")
 
-TODAY = date(2026, 3, 20)
-
 
 def results(outcomes: list[Outcome]) -> list[str]:
     return [each.result for each in outcomes]
@@ -28,7 +25,7 @@ def mature_all() -> int:
 
 
 def held(who: str) -> tuple[int, int]:
-    return holds(statement.balance(who, "CNY", TODAY))
+    return holds(statement.balance(who, "CNY"))
 
 
 def test_a_posting_puts_its_entries_its_days_and_its_charges() -> None:

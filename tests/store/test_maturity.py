@@ -15,15 +15,13 @@ from tests.store.builders import ANN, AT, DAY, holds, ledger, leg, posting, sum_
 
 pytestmark = pytest.mark.usefixtures("cloud_tables")
 
-TODAY = date(2026, 3, 20)
-
 
 def mature_all(today: str = "2026-03-16") -> int:
     return sum(maturity.mature(page, AT) for page in maturity.due_days(today))
 
 
 def held(who: str) -> tuple[int, int]:
-    return holds(statement.balance(who, "CNY", TODAY))
+    return holds(statement.balance(who, "CNY"))
 
 
 def test_a_day_matures_on_its_day_and_once() -> None:
@@ -89,7 +87,7 @@ def test_more_days_than_a_page_are_found_page_by_page() -> None:
 
     assert [len(page) for page in maturity.due_days("2026-03-16")] == [40, 40, 10]
     assert mature_all() == 90
-    assert statement.balance("ann", "CNY", TODAY).available == 90
+    assert statement.balance("ann", "CNY").available == 90
 
 
 def test_a_lost_answer_matures_once(monkeypatch: pytest.MonkeyPatch) -> None:
