@@ -81,7 +81,9 @@ def post_simulation(call: Call) -> SimulationView:
             direct=done.direct_by_line[i],
             indirect=done.indirect_by_line[i],
             because=because(why[2 * i : 2 * i + 2], call.language),
-            steps={each.level: [words(reason, call.language) for reason in each.reasons] for each in why[2 * i : 2 * i + 2]},
+            steps={
+                each.level: [words(reason, call.language) for reason in each.reasons] for each in why[2 * i : 2 * i + 2]
+            },
         )
         for i, line in enumerate(done.earned.direct.lines)
     ]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Literal
 
 from msgspec import Struct, structs
 
 from chalicelib.domain.orders import Facts
 from chalicelib.domain.plans import AttributionRules, Plan, kept_to
-from chalicelib.domain.rates import match_of
-from chalicelib.domain.terms import Beneficiary, Terms
+from chalicelib.domain.rates import Level, match_of
+from chalicelib.domain.terms import Beneficiary, MerchantPlan, Terms
 
 
 class Click(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -83,8 +84,12 @@ def terms(
     indirect: Person | None,
     own: str | None = None,
     contacts_of: frozenset[str] = frozenset(),
+    customer_order_number: int = 1,
+    this_month: Mapping[Level, int] = MappingProxyType({}),
+    merchant_plans: Mapping[str, MerchantPlan] = MappingProxyType({}),
+    operator_pays: tuple[str, ...] = (),
 ) -> Terms:
-    """The terms of an order: its plan kept to its lines, and the two beneficiaries at most.
+    """The terms of an order: its plan (and the merchants' own) kept to its lines, and the two beneficiaries at most.
 
     The customer is never paid for their own order unless the plan says `pays_self`. Where the direct distributor is
     inactive, the plan says whether the indirect one is still paid.
@@ -101,7 +106,28 @@ def terms(
         because=because,
         direct=first,
         indirect=second,
+        customer_order_number=customer_order_number,
+        direct_this_month=this_month.get("direct", 0),
+        indirect_this_month=this_month.get("indirect", 0),
+        merchant_plans={
+            merchant_id: structs.replace(own, plan=narrowed(own.plan, facts, first, second))
+            for merchant_id, own in merchant_plans.items()
+        },
+        operator_pays=operator_pays,
     )
+
+
+def reassigned(
+    frozen: Terms, plan: Plan, facts: Facts, direct: Person, indirect: Person | None, own: str | None
+) -> Terms:
+    """The same terms for other beneficiaries, by decision of staff. `plan`: the whole version that the terms rest on.
+
+    The plans, the day count and what limits had counted stay as they were frozen.
+    """
+    first = _beneficiary(direct, plan, own, frozenset())
+    second = _beneficiary(indirect, plan, own, frozenset()) if indirect else None
+    kept = narrowed(plan, facts, first, second)
+    return structs.replace(frozen, plan=kept, because="staff", direct=first, indirect=second)
 
 
 def narrowed(plan: Plan, facts: Facts, direct: Beneficiary | None, indirect: Beneficiary | None) -> Plan:

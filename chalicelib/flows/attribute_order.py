@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,14 +10,18 @@ from msgspec import Struct
 
 from chalicelib.domain.attribution import Person, Source, as_of, chosen_click, terms
 from chalicelib.domain.bindings import binding_at
+from chalicelib.domain.buckets import day_of
+from chalicelib.domain.earnings import Earnings
 from chalicelib.domain.orders import Facts
 from chalicelib.domain.people import normalised_code
 from chalicelib.domain.plans import AttributionRules
-from chalicelib.domain.terms import Terms
+from chalicelib.domain.rates import Level
+from chalicelib.domain.terms import MerchantPlan, Terms
 from chalicelib.settings import settings
-from chalicelib.store import clicks, customers, distributors, plans
+from chalicelib.store import allowances, clicks, customers, distributors, merchants, plans
 from chalicelib.store.batch import Ref, distributor, read, ref
 from chalicelib.store.distributors import ClaimKind, claim_id
+from chalicelib.store.plans import Version
 
 Items = dict[Ref, dict[str, Any]]
 
@@ -29,10 +34,22 @@ class Contact(Struct, frozen=True):
 
 
 class Decision(Struct, frozen=True):
-    """The terms, and the beneficiaries who have no account in the order's currency yet."""
+    """The terms; the beneficiaries who have no account in the order's currency yet; and what the plan's limits count: the
+    customer's orders so far, and by level the month's item with what it has reserved."""
 
     terms: Terms
     newcomers: tuple[str, ...]
+    counted_orders: int | None = None
+    months: tuple[tuple[Level, Ref, int | None], ...] = ()
+
+    def also(self, facts: Facts, earned: Earnings) -> list[dict[str, Any]]:
+        """What must be stored together with the order."""
+        writes = list(distributors.opens_currencies(self.newcomers, facts.currency))
+        if self.counted_orders is not None and facts.customer_id:
+            writes.append(customers.counts_order(facts.customer_id, self.counted_orders))
+        for level, item, known in self.months:
+            writes.append(allowances.reserve(item, level, known, earned.level(level).potential))
+        return writes
 
 
 def _claim(kind: ClaimKind, value: str) -> Ref:
@@ -54,18 +71,58 @@ def _contacts(contact: Contact) -> list[Ref]:
     return email + ([_claim("phone", contact.phone)] if contact.phone else [])
 
 
-def _plan_index() -> Ref:
-    return ref(settings().settings_table, **plans.index_key(plans.DEFAULT))
+def _plan_index(plan_id: str) -> Ref:
+    return ref(settings().settings_table, **plans.index_key(plan_id))
+
+
+def _sellers(facts: Facts) -> list[str]:
+    return sorted({line.merchant_id for line in facts.lines if line.merchant_id})
 
 
 def needed(facts: Facts, contact: Contact) -> set[Ref]:
     """All that can be asked for by what the order itself says: one round trip."""
-    wanted = {_plan_index(), *_coupon(facts), *_code(facts), *_contacts(contact)}
+    wanted = {_plan_index(plans.DEFAULT), *_coupon(facts), *_code(facts), *_contacts(contact), *of_sellers(facts)}
     if facts.customer_id:
         wanted.add(customers.customer_ref(facts.customer_id))
     if facts.attribution.click_id:
         wanted.add(clicks.click_ref(facts.attribution.click_id))
     return wanted
+
+
+def of_sellers(facts: Facts) -> set[Ref]:
+    """What the merchants of the lines may have of their own: a plan, and who bears the commission."""
+    wanted = {_plan_index(plans.MERCHANT_PREFIX + each) for each in _sellers(facts)}
+    return wanted | {merchants.merchant_ref(each) for each in _sellers(facts)}
+
+
+def sellers(facts: Facts, items: Items, at: datetime) -> tuple[dict[str, Version], tuple[str, ...]]:
+    """The versions in force of the merchants' own plans, and the merchants for whom the operator pays."""
+    own: dict[str, Version] = {}
+    for each in _sellers(facts):
+        version = plans.in_force(plans.versions_from(items.get(_plan_index(plans.MERCHANT_PREFIX + each))), at)
+        if version:
+            own[each] = version
+    known = {each: items.get(merchants.merchant_ref(each)) for each in _sellers(facts)}
+    paid = tuple(each for each, item in known.items() if item and merchants.from_attributes(item).paid_by == "operator")
+    return own, paid
+
+
+def seller_plans(own: dict[str, Version], items: Items) -> dict[str, MerchantPlan]:
+    """The merchants' plans, from items read with what the versions wanted."""
+    return {
+        each: MerchantPlan(
+            plan_id=plans.MERCHANT_PREFIX + each,
+            version=version.version,
+            plan=plans.among(items, plans.MERCHANT_PREFIX + each, version.version),
+        )
+        for each, version in own.items()
+    }
+
+
+def seller_refs(own: dict[str, Version]) -> list[Ref]:
+    """The plan versions of merchants that this container does not hold yet."""
+    wanted = [plans.wanted(plans.MERCHANT_PREFIX + each, version.version) for each, version in own.items()]
+    return [each for some in wanted for each in some]
 
 
 def _source(facts: Facts, items: Items, rules: AttributionRules, at: datetime) -> Source | None:
@@ -106,16 +163,25 @@ def decide(facts: Facts, contact: Contact, items: Items, now: datetime) -> Decis
     None without any plan: then the order waits, and is decided at its next fact.
     """
     at = as_of(facts, now)
-    version = plans.in_force(plans.versions_from(items.get(_plan_index())), at)
+    version = plans.in_force(plans.versions_from(items.get(_plan_index(plans.DEFAULT))), at)
     if version is None:
         return None
     source = _source(facts, items, version.attribution, at)
-    named = (source.distributor_id, source.sponsor_id) if source else ()
-    people = read(*(distributor(each) for each in named if each), *plans.wanted(plans.DEFAULT, version.version))
-    plan = plans.among(people, plans.DEFAULT, version.version)
-    direct, direct_currencies = _person(people, source.distributor_id if source else None)
-    indirect, indirect_currencies = _person(people, direct.sponsor_id if direct else None)
+    named = {"direct": source.distributor_id, "indirect": source.sponsor_id} if source else {}
+    own_plans, operator_pays = sellers(facts, items, at)
+    months = _months(facts, named, at) if version.monthly else {}
+    more = read(
+        *(distributor(each) for each in named.values() if each),
+        *plans.wanted(plans.DEFAULT, version.version),
+        *seller_refs(own_plans),
+        *months.values(),
+    )
+    plan = plans.among(more, plans.DEFAULT, version.version)
+    direct, direct_currencies = _person(more, named.get("direct"))
+    indirect, indirect_currencies = _person(more, direct.sponsor_id if direct else None)
     customer = items.get(customers.customer_ref(facts.customer_id or ""), {})
+    reserved = {level: more.get(item, {}).get(level) for level, item in months.items()}
+    counted = customer.get("orders", 0) if any(limit.per == "customer" for limit in plan.limits) and direct else None
     decided = terms(
         plan_id=plans.DEFAULT,
         version=version.version,
@@ -127,7 +193,24 @@ def decide(facts: Facts, contact: Contact, items: Items, now: datetime) -> Decis
         indirect=indirect,
         own=customer.get("owner"),
         contacts_of=frozenset(str(items[each]["owner"]) for each in _contacts(contact) if each in items),
+        customer_order_number=1 if counted is None else counted + 1,
+        this_month={level: amount or 0 for level, amount in reserved.items()},
+        merchant_plans=seller_plans(own_plans, more),
+        operator_pays=operator_pays,
     )
     accounts = ((direct, direct_currencies), (indirect, indirect_currencies))
     newcomers = tuple(p.distributor_id for p, currencies in accounts if p and facts.currency not in currencies)
-    return Decision(decided, newcomers)
+    return Decision(
+        decided, newcomers, counted, tuple((level, item, reserved[level]) for level, item in months.items())
+    )
+
+
+def _months(facts: Facts, named: Mapping[str, str | None], at: datetime) -> dict[Level, Ref]:
+    """By level, the item that counts what its beneficiary's month has reserved."""
+    month = day_of(at, settings().time_zone)[:7]
+    levels: tuple[Level, Level] = ("direct", "indirect")
+    return {
+        level: allowances.allowance_ref(person, facts.currency, month)
+        for level in levels
+        if (person := named.get(level))
+    }

@@ -11,6 +11,8 @@ from chalicelib.store.dynamo import send
 from chalicelib.store.items import from_item, to_item
 from chalicelib.store.transactions import pauses
 
+_MOST = 100
+
 
 class Ref(Struct, frozen=True):
     """One item: the name of its table, and its key."""
@@ -29,9 +31,17 @@ def distributor(item_id: str) -> Ref:
 
 
 def read(*wanted: Ref) -> dict[Ref, dict[str, Any]]:
-    """The items that exist, as plain attributes, read consistently; at most 100. Raises `Busy` if some stay throttled."""
+    """The items that exist, as plain attributes, read consistently: up to 100 in one round trip. Raises `Busy` if some stay
+    throttled."""
+    distinct = list(dict.fromkeys(wanted))
     found: dict[Ref, dict[str, Any]] = {}
-    todo = set(wanted)
+    for i in range(0, len(distinct), _MOST):
+        found |= _read(set(distinct[i : i + _MOST]))
+    return found
+
+
+def _read(todo: set[Ref]) -> dict[Ref, dict[str, Any]]:
+    found: dict[Ref, dict[str, Any]] = {}
     waits = pauses()
     while todo:
         request: dict[str, Any] = {}

@@ -68,3 +68,18 @@ def set_owner(customer_id: str, distributor_id: str) -> None:
         ExpressionAttributeNames={"#owner": "owner"},
         ExpressionAttributeValues=to_item({":owner": distributor_id}),
     )
+
+
+def counts_order(customer_id: str, known: int) -> dict[str, Any]:
+    """An update, for a transaction, that counts one more attributed order of a customer of whom `known` were counted."""
+    condition = "#orders = :known" if known else "attribute_not_exists(#orders)"
+    return {
+        "Update": {
+            "TableName": settings().customers_table,
+            "Key": to_item({"id": customer_id}),
+            "UpdateExpression": "SET #orders = :next",
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": {"#orders": "orders"},
+            "ExpressionAttributeValues": to_item({":next": known + 1, ":known": known or None}),
+        }
+    }

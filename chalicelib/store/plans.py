@@ -18,16 +18,20 @@ from chalicelib.store.tables import SettingItem
 from chalicelib.store.transactions import transact
 
 DEFAULT = "default"
+MERCHANT_PREFIX = "merchant:"
+"""A merchant's own plan is the one with the id `merchant:<merchant id>`; without one, the default plan is theirs."""
 _HELD_PLANS = 64
 _held: dict[tuple[str, int], Plan] = {}
 
 
 class Version(Struct, frozen=True):
-    """`attribution`: the plan's own, also in the index: whom an order goes to is known before the plan is read."""
+    """`attribution` is the plan's own, and `monthly` says whether it limits what a month may earn: both also in the index,
+    so that everything an order needs is known before the plan itself is read."""
 
     version: int
     effective_from: datetime
     attribution: AttributionRules
+    monthly: bool
 
 
 def index_key(plan_id: str) -> dict[str, str]:
@@ -43,9 +47,10 @@ def versions_from(item: dict[str, Any] | None) -> tuple[Version, ...]:
     """The versions in an index item (plain attributes), the oldest first."""
     if not item:
         return ()
-    known = zip(item["effective_from"], item["attribution"], strict=True)
+    known = zip(item["effective_from"], item["attribution"], item["monthly"], strict=True)
     return tuple(
-        Version(i + 1, from_stamp(at), convert(rules, AttributionRules)) for i, (at, rules) in enumerate(known)
+        Version(i + 1, from_stamp(at), convert(rules, AttributionRules), monthly)
+        for i, (at, rules, monthly) in enumerate(known)
     )
 
 
@@ -89,6 +94,7 @@ def forget() -> None:
 
 def store(plan_id: str, plan: Plan, effective_from: datetime, audit: dict[str, Any]) -> Version:
     """Stores the plan as the next version, together with its audit record; later ones never overtake it silently."""
+    monthly = any(limit.per == "month" for limit in plan.limits)
     for _ in range(10):
         known = versions(plan_id)
         version = len(known) + 1
@@ -97,13 +103,15 @@ def store(plan_id: str, plan: Plan, effective_from: datetime, audit: dict[str, A
                 "TableName": settings().settings_table,
                 "Key": to_item(index_key(plan_id)),
                 "UpdateExpression": "SET effective_from = list_append(if_not_exists(effective_from, :none), :new)"
-                ", attribution = list_append(if_not_exists(attribution, :none), :rules)",
+                ", attribution = list_append(if_not_exists(attribution, :none), :rules)"
+                ", monthly = list_append(if_not_exists(monthly, :none), :monthly)",
                 "ConditionExpression": "size(effective_from) = :known" if known else "attribute_not_exists(id)",
                 "ExpressionAttributeValues": to_item(
                     {
                         ":none": [],
                         ":new": [stamp(effective_from)],
                         ":rules": [to_builtins(plan.attribution)],
+                        ":monthly": [monthly],
                         ":known": len(known) or None,
                     }
                 ),
@@ -117,5 +125,5 @@ def store(plan_id: str, plan: Plan, effective_from: datetime, audit: dict[str, A
             }
         }
         if transact([index, body, audit]) is None:
-            return Version(version, effective_from, plan.attribution)
+            return Version(version, effective_from, plan.attribution, monthly)
     raise Busy("BUSY")

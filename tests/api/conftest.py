@@ -1,48 +1,10 @@
 import json
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from chalice import Blueprint, Chalice
-from moto import mock_aws
 
 from chalicelib.api import endpoint as endpoint_module
-from chalicelib.settings import settings
-from chalicelib.store import access, connection, secrets, transient
-from tests.tables import create_tables
-
-SECRET = "0123456789abcdef0123456789abcdef0123456789abcdef"
-
-
-def forget() -> None:
-    """Makes this process a fresh container."""
-    settings.cache_clear()
-    connection.shared.cache_clear()
-    for held in (access, secrets, transient):
-        held.forget()
-
-
-@pytest.fixture
-def tables(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
-    """An account with the deployment's tables and secret, empty."""
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        environment = create_tables(boto3.client("dynamodb"))
-        created = boto3.client("secretsmanager").create_secret(Name="fenrun", SecretString=SECRET)
-        environment["SECRET_ARN"] = created["ARN"]
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        forget()
-        yield environment
-    forget()
 
 
 class Http:

@@ -14,7 +14,8 @@ from chalicelib.domain.errors import Conflict, Malformed, Refused
 from chalicelib.domain.people import Distributor
 from chalicelib.flows import api_keys, credentials, sessions, staff, tokens
 from chalicelib.store import access, distributors, transient
-from tests.api.conftest import SECRET, Http, Reply
+from tests.api.conftest import Http, Reply
+from tests.containers import SECRET
 
 pytestmark = pytest.mark.usefixtures("tables")
 PASSWORD = "correct horse battery"

@@ -88,13 +88,13 @@ def test_sixteen_writers_on_one_distributors_balance_end_with_exact_sums(
         return status
 
     with ThreadPoolExecutor(16) as pool:
-        puts = [pool.submit(put, i) for i in range(48)]
+        puts = [pool.submit(put, i) for i in range(32)]
         matures = [pool.submit(mature, stack) for _ in range(3)]
         assert {each.result() for each in puts} == {200}
         for each in matures:
             each.result()
 
-    explained = [key.ok("GET", f"/v1/orders/{fresh}-{i}/commissions") for i in range(48)]
+    explained = [key.ok("GET", f"/v1/orders/{fresh}-{i}/commissions") for i in range(32)]
     direct = sum(each["direct"]["accrued"] for each in explained)
     indirect = sum(each["indirect"]["accrued"] for each in explained)
     until(lambda: sum(recruit.balance().values()), direct)
