@@ -43,12 +43,12 @@ def explain_order(order_id: str) -> Explained:
     if order is None:
         raise NotFound("NOT_FOUND")
     earned = earnings(order)
-    now = {side.beneficiary.distributor_id for side in (earned.direct, earned.indirect) if side.beneficiary}
-    accounts = {distributor(each, order.facts.currency) for each in now | set(order.former)}
+    now = [side.beneficiary.distributor_id for side in (earned.direct, earned.indirect) if side.beneficiary]
+    accounts = dict.fromkeys(distributor(each, order.facts.currency) for each in (*now, *order.former))
     entries = [
         entry
         for written in order.written
-        for account in sorted(accounts)
+        for account in accounts
         for entry in statement.of_posting(account, written.at, f"{order_id}@{written.revision}")
         if entry["order_id"] == order_id
     ]

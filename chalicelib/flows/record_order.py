@@ -8,7 +8,7 @@ from msgspec import structs
 
 from chalicelib.domain.attribution import as_of, narrowed, ready
 from chalicelib.domain.earnings import earnings
-from chalicelib.domain.errors import Conflict
+from chalicelib.domain.errors import Conflict, Fault, Refused
 from chalicelib.domain.orders import Facts, Order, Written, check_refunds, contradictions, join
 from chalicelib.domain.postings import difference
 from chalicelib.domain.terms import Terms
@@ -27,6 +27,7 @@ from chalicelib.store.batch import read
 from chalicelib.store.transactions import pauses
 
 NO_CONTACT = Contact()
+MAX_MERCHANTS = 80
 
 
 def record_order(said: Facts, now: datetime, contact: Contact = NO_CONTACT) -> Order:
@@ -61,6 +62,7 @@ def _merged(
         if faults:
             raise Conflict(faults[0].code, *faults)
     check_refunds(facts)
+    _check_merchants(facts)
     terms, decision = (known.terms if known else None), None
     if terms is None and ready(facts):
         missing = needed(facts, contact) - needed(said, contact)
@@ -83,6 +85,13 @@ def next_image(known: Order | None, facts: Facts, terms: Terms | None, now: date
     if difference(known, image):
         image = structs.replace(image, written=(*image.written, Written(revision=image.revision, at=image.recorded_at)))
     return image
+
+
+def _check_merchants(facts: Facts) -> None:
+    """Each merchant of an order is an item of the transaction that posts it, which takes 100."""
+    if len({line.merchant_id for line in facts.lines}) > MAX_MERCHANTS:
+        fault = Fault("lines", "ORDER_TOO_MANY_MERCHANTS", {"limit": MAX_MERCHANTS})
+        raise Refused("ORDER_TOO_MANY_MERCHANTS", fault, limit=MAX_MERCHANTS)
 
 
 def _renarrowed(terms: Terms, facts: Facts, known: Facts, items: Items, now: datetime) -> Terms:

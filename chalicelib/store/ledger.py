@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from botocore.exceptions import ClientError
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from chalicelib.domain.buckets import Bucket
 from chalicelib.domain.postings import Entry, Posting, digest
@@ -51,7 +51,7 @@ class _Planned(Struct, frozen=True):
 def _entry(posting: Posting, entry: Entry, to: str) -> dict[str, Any]:
     item = {
         "account": entry.account,
-        "at": keys.entry(posting.at, posting.key, entry.leg),
+        "at": keys.entry(posting.at, f"{entry.order_id}@{entry.revision}", entry.leg),
         "kind": entry.kind,
         "level": entry.level,
         "amount": entry.amount,
@@ -135,12 +135,16 @@ def post(postings: Sequence[Posting]) -> list[Outcome]:
     `already_applied`: its entries were there, with the same content. `refused`: the same key with other content (an
     alarm), or an item that DynamoDB cannot take; the other postings are not affected. Raises `Busy` when contention
     outlasts the function's time: what was committed by then is found again when the postings are sent once more.
+
+    A posting too large for one transaction goes bucket by bucket: each sums to zero and has entries of its own, so the
+    books are in step all the time, and what is missing after a crash is added when it comes again.
     """
     outcomes: dict[str, Outcome] = {}
+    parts = {posting.key: _parts(posting) for posting in _once(postings, outcomes)}
     matured: set[Day] = set()
     group: list[Posting] = []
     size = 0
-    for posting in _once(postings, outcomes):
+    for posting in (part for each in parts.values() for part in each):
         # Counted without what coalesces: an entry, its day, and the merchants' days.
         items = 2 * len(posting.entries) + len(posting.charges)
         if group and size + items > MAX_ITEMS:
@@ -151,7 +155,30 @@ def post(postings: Sequence[Posting]) -> list[Outcome]:
         group.append(posting)
         size += items
     _commit(group, matured, outcomes)
+    outcomes |= {key: _whole(key, [outcomes[part.key] for part in cut]) for key, cut in parts.items()}
     return [outcomes[posting.key] for posting in postings]
+
+
+def _parts(posting: Posting) -> list[Posting]:
+    """The posting, or its buckets if it may have more items than a transaction takes. Their entries are the same."""
+    if 3 * len(posting.entries) + len(posting.charges) <= MAX_ITEMS:
+        return [posting]
+    return [
+        structs.replace(
+            posting,
+            key=f"{posting.key}#{bucket.day}#{bucket.hold_days}",
+            entries=tuple(entry for entry in posting.entries if entry.bucket == bucket),
+            charges=tuple(charge for charge in posting.charges if charge.bucket == bucket),
+        )
+        for bucket in sorted({entry.bucket for entry in posting.entries})
+    ]
+
+
+def _whole(key: str, parts: Sequence[Outcome]) -> Outcome:
+    """What became of a posting: refused if any part is, else applied if any part is."""
+    results = {part.result: part for part in parts}
+    one = results.get("refused") or results.get("applied") or results["already_applied"]
+    return Outcome(key, one.result, one.reason)
 
 
 def _commit(group: list[Posting], matured: set[Day], outcomes: dict[str, Outcome]) -> None:

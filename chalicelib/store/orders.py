@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import json
 
 from chalicelib.domain.earnings import Earnings
+from chalicelib.domain.errors import Fault, Refused
 from chalicelib.domain.orders import Order
 from chalicelib.settings import settings
 from chalicelib.store import cursors
@@ -19,6 +20,8 @@ from chalicelib.store.tables import OrderItem
 from chalicelib.store.transactions import transact
 
 _decoder = json.Decoder(Order)
+_LARGEST = 390_000
+"""Bytes of an image: an item of DynamoDB holds 400 KB."""
 
 
 def order_ref(order_id: str) -> Ref:
@@ -55,10 +58,13 @@ def save(new: Order, earned: Earnings, old: Order | None, also: Sequence[dict[st
     """Stores the new image over the old one, with `also` in the same transaction.
 
     False if the order has changed since `old` was read (or a condition of `also` failed): read again and repeat.
+    Raises `Refused` for an image that no item can hold.
     """
-    facts, terms = new.facts, new.terms
+    facts, terms, image = new.facts, new.terms, json.encode(new)
+    if len(image) > _LARGEST:
+        raise Refused("ORDER_TOO_LARGE", Fault("lines", "ORDER_TOO_LARGE"))
     values: dict[str, Any] = {
-        "image": json.encode(new).decode(),
+        "image": image.decode(),
         "revision": new.revision,
         "currency": facts.currency,
         "distributor_id": terms.direct.distributor_id if terms and terms.direct else None,

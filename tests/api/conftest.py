@@ -5,6 +5,7 @@ import pytest
 from chalice import Blueprint, Chalice
 
 from chalicelib.api import endpoint as endpoint_module
+from tests.containers import SECRET as SECRET
 
 
 class Http:

@@ -58,7 +58,7 @@ def test_what_is_not_collected_is_estimated_only():
 
     assert (earned.direct.potential, earned.direct.accrued, earned.direct.estimated) == (100, 25, 75)
     assert (earned.indirect.accrued, earned.indirect.estimated) == (8, 22)
-    assert earned.sales == 250
+    assert earned.sales == {Bucket("2026-03-01", 15): 250}
 
 
 def test_a_plan_may_wait_for_delivery():
@@ -79,7 +79,7 @@ def test_a_cancelled_order_earns_nothing_and_promises_nothing():
     for level in (earned.direct, earned.indirect):
         assert (level.potential, level.accrued, level.buckets) == (0, 0, {})
     assert [each.amount for each in earned.direct.lines] == [0]
-    assert earned.sales == 0
+    assert earned.sales == {}
 
 
 def test_an_open_dispute_holds_the_disputed_part():
@@ -104,9 +104,41 @@ def test_a_dispute_won_releases_and_a_dispute_lost_takes_back():
 
 
 def test_net_sales_are_what_is_left_and_collected_to_the_nearest_unit():
-    assert earnings(order(instalments((500, 0), refunds={"r1": given_back(1)}))).sales == 499
-    assert earnings(order(facts(line(3), shipping=3, payments={"p1": Payment(amount=3, paid_at=at())}))).sales == 2
-    assert earnings(order(paid(line(1000), disputes={"d1": disputed(300, "lost"), "d2": disputed(100)}))).sales == 700
+    def sold(of):
+        return list(earnings(order(of)).sales.values())
+
+    assert sold(instalments((500, 0), refunds={"r1": given_back(1)})) == [499]
+    assert sold(facts(line(3), shipping=3, payments={"p1": Payment(amount=3, paid_at=at())})) == [2]
+    assert sold(paid(line(1000), disputes={"d1": disputed(300, "lost"), "d2": disputed(100)})) == [700]
+
+
+def test_net_sales_stand_in_the_bucket_in_which_they_were_collected():
+    thirds = instalments((333, 0), (333, 10), (334, 20))
+    odd = facts(line(5), shipping=5, payments={f"p{i}": Payment(amount=2, paid_at=at(10 * i)) for i in range(5)})
+
+    assert list(earnings(order(thirds)).sales.items()) == [
+        (Bucket("2026-03-01", 15), 333),
+        (Bucket("2026-03-11", 15), 333),
+        (Bucket("2026-03-21", 15), 334),
+    ]
+    assert list(earnings(order(odd)).sales.values()) == [1, 1, 1, 1, 1]
+    assert list(earnings(order(instalments((1, 0), (1, 0.1), (1, 0.2)))).sales.values()) == [3]
+
+
+def test_what_has_accrued_is_told_by_line_and_what_is_to_come_as_long_as_nothing_has():
+    lines = (line(600), line(400, "2"))
+    waiting, half = facts(*lines), facts(*lines, payments={"p1": Payment(amount=500, paid_at=at())})
+    parts = {"p1": Payment(amount=500, paid_at=at()), "p2": Payment(amount=500, paid_at=at(9))}
+
+    def by_line(of):
+        earned = earnings(order(of))
+        return earned.direct.by_line, earned.indirect.by_line
+
+    assert by_line(waiting) == ((60, 40), (18, 12))
+    assert by_line(half) == ((30, 20), (9, 6))
+    assert by_line(facts(*lines, payments=parts)) == ((60, 40), (18, 12))
+    assert by_line(paid(*lines, disputes={"d1": disputed(500)})) == ((60, 40), (18, 12))
+    assert by_line(paid(*lines, cancelled_at=at(1))) == ((0, 0), (0, 0))
 
 
 def test_the_hold_is_the_plan_s_and_the_day_the_program_s():
@@ -133,3 +165,13 @@ def test_what_is_paid_from_the_day_an_order_stopped_does_not_accrue():
 
     assert {bucket.day: parts for bucket, parts in earned.direct.buckets.items()} == {"2026-03-01": (25,)}
     assert (earned.direct.potential, earned.direct.estimated) == (100, 75)
+    assert list(earned.sales.values()) == [250]
+
+
+def test_an_order_stopped_before_its_first_payment_accrues_nothing_and_stops_no_more_when_it_is_released():
+    of = structs.replace(order(instalments((250, 1), (750, 3))), stopped_at=at(1))
+
+    assert earnings(of).direct.buckets == {}
+    assert earnings(of).direct.by_line == (100,)
+    assert earnings(structs.replace(of, stopped_at=None)).direct.accrued == 100
+    assert earnings(structs.replace(of, stopped_at=at(3.1))).direct.accrued == 100

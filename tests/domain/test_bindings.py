@@ -3,6 +3,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from chalicelib.domain.bindings import Binding, Claim, binding_at, claim, ordered, outcome
 from chalicelib.domain.plans import AttributionRules
@@ -19,7 +20,6 @@ claims = st.lists(
         protect_days=st.integers(0, 10),
     ),
     max_size=7,
-    unique_by=lambda each: (each.at, each.distributor_id, each.source),
 )
 INSTANT = timedelta(microseconds=1)
 
@@ -50,8 +50,7 @@ def test_the_order_and_number_of_tellings_make_no_difference(made, data):
 
 @given(claims, st.integers(0, 30).map(at), claims)
 def test_what_happens_later_does_not_change_the_past(made, now, more):
-    known = {(each.at, each.distributor_id, each.source) for each in made}
-    later = [each for each in more if each.at > now and (each.at, each.distributor_id, each.source) not in known]
+    later = [each for each in more if each.at > now]
 
     assert binding_at(made + later, now) == binding_at(made, now)
 
@@ -160,8 +159,28 @@ def test_the_same_distributor_renews_where_the_last_wins_and_is_kept_where_the_f
     assert outcome([first("ann", 1, days=10)], kept) == ("kept", "SAME_DISTRIBUTOR")
 
 
-def test_claims_are_taken_by_time_then_distributor_then_source_each_once():
-    late, code, click = first("ann", 2), first("bob", 1), first("bob", 1, source="click")
-    ann = first("ann", 1)
+def test_claims_are_taken_by_time_each_once():
+    late, early, again = first("ann", 2), first("bob", 1), first("bob", 1)
 
-    assert ordered([late, code, click, ann, code]) == (ann, click, code, late)
+    assert ordered([late, early, again]) == (early, late)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"distributor_id": "bob"},
+        {"sponsor_id": "cid"},
+        {"source": "click"},
+        {"takes_over": True},
+        {"days": 3},
+        {"protect_days": 3},
+    ],
+)
+def test_claims_at_the_same_instant_have_one_order_whatever_tells_them_apart(other):
+    one = first("ann", 1)
+    two = structs.replace(one, **other)
+
+    assert ordered([one, two]) == ordered([two, one])
+    assert set(ordered([one, two])) == {one, two}
+    assert binding_at([one, two], at(2)) == binding_at([two, one], at(2))
+    assert outcome([one], two) == outcome([two, one], two)

@@ -76,7 +76,7 @@ def test_without_terms_or_lines_nothing_is_earned():
     empty = earnings(order(Facts(order_id="o-1", currency="CNY"), terms(plan(base=Base(shipping=True)))))
 
     for earned in (nothing, empty):
-        assert (earned.direct.potential, earned.indirect.potential, earned.sales, earned.capped) == (0, 0, 0, False)
+        assert (earned.direct.potential, earned.indirect.potential, earned.sales, earned.capped) == (0, 0, {}, False)
         assert earned.direct.buckets == earned.indirect.buckets == {}
         assert earned.direct.lines == earned.indirect.lines == ()
     assert nothing.direct.beneficiary is None

@@ -19,6 +19,7 @@ from tests.flows.shop import (
     NOW,
     at,
     beneficiaries,
+    book,
     described,
     line,
     open_shop,
@@ -207,3 +208,27 @@ def test_an_order_nobody_brought_is_kept_without_beneficiaries() -> None:
     assert image.terms and image.terms.because == "none"
     assert beneficiaries(image) == (None, None)
     assert image.written == ()
+
+
+def test_an_order_larger_than_an_item_is_refused_and_changes_nothing() -> None:
+    lines = [line(10, f"{i}-{'x' * 100}", sku="s" * 128, product_id="p" * 128) for i in range(500)]
+    first = record_order(ordered(description=described(*lines)), NOW)
+    back = {f"r-{n}": refunded(*((each.line_id, 1) for each in lines))["r-1"] for n in range(5)}
+
+    with pytest.raises(Refused) as refused:
+        record_order(said(refunds=back), NOW)
+
+    assert refused.value.code == "ORDER_TOO_LARGE"
+    assert orders.get("o-1") == first
+
+
+@pytest.mark.parametrize(("merchants", "taken"), [(80, True), (81, False)])
+def test_an_order_has_as_many_merchants_as_one_posting_can_charge(merchants: int, taken: bool) -> None:
+    order = ordered(description=described(*(line(100, str(i), merchant_id=f"m{i}") for i in range(merchants))))
+
+    if taken:
+        book(record_order(structs.replace(order, payments=paid(8_000)), NOW))
+        return
+    with pytest.raises(Refused) as refused:
+        record_order(order, NOW)
+    assert refused.value.faults[0].path == "lines"
