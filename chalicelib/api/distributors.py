@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Annotated, ClassVar, Literal
+
 from chalice import Blueprint
-from msgspec import Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from chalicelib.api.callers import any_staff, anyone, distributor_self, scope, staff
 from chalicelib.api.endpoint import Call, endpoint
 from chalicelib.api.entries import EntryView, entry_view
-from chalicelib.api.fields import Body, Country, Currency, Locale, Name, Page, Secret
+from chalicelib.api.fields import Body, Country, Currency, Floor, Locale, Name, Page, Secret
 from chalicelib.api.order_bodies import Carrier
-from chalicelib.domain.accounts import distributor as account_of
+from chalicelib.domain import floor
 from chalicelib.domain.contacts import masked_email, masked_phone
 from chalicelib.domain.errors import Fault, Malformed
 from chalicelib.domain.people import Distributor, normalised_code
+from chalicelib.flows.change_standing import change_standing
 from chalicelib.flows.read_balance import CurrencyBalance, existing, read_balance
+from chalicelib.flows.read_statement import read_statement
 from chalicelib.flows.read_team import Recruit, read_team
 from chalicelib.flows.sign_up import sign_up
-from chalicelib.store import customers, distributors, statement
+from chalicelib.store import customers, distributors
 
 bp = Blueprint(__name__)
 _SEEN_BY = distributor_self("distributor_id") | scope("distributors:read") | any_staff()
@@ -26,6 +30,7 @@ _SEEN_BY = distributor_self("distributor_id") | scope("distributors:read") | any
 class SignUp(Body):
     """Joining is free and asks for no purchase. An e-mail or a phone number is needed to sign in."""
 
+    FLOOR: ClassVar[Floor] = floor.of_sign_up
     name: Name
     password: Secret
     accepted_terms: bool
@@ -130,6 +135,27 @@ def get_distributor(call: Call, distributor_id: str) -> DistributorView:
     return _view(existing(distributor_id))
 
 
+class StandingBody(Body):
+    """What is left out stays as it is; a rank of null takes it away. Orders that have their terms keep them."""
+
+    rank: Annotated[str, Meta(min_length=1, max_length=128)] | None | UnsetType = UNSET
+    status: Literal["active", "suspended"] | UnsetType = UNSET
+
+
+@endpoint(
+    bp,
+    "PATCH",
+    "/v1/distributors/{distributor_id}",
+    who=staff("owner", "ops"),
+    body=StandingBody,
+    answers=DistributorView,
+    summary="Give a distributor a rank, or suspend them: that ends their sessions",
+)
+def patch_distributor(call: Call, distributor_id: str) -> DistributorView:
+    given = {name: value for name in StandingBody.__struct_fields__ if (value := getattr(call.body, name)) is not UNSET}
+    return _view(change_standing(distributor_id, given, call.caller.name, call.now))
+
+
 @endpoint(
     bp,
     "GET",
@@ -158,8 +184,8 @@ def get_entries(call: Call, distributor_id: str) -> StatementView:
         raise Malformed("CURRENCY_NEEDED", Fault("currency", "CURRENCY_NEEDED", {"known": ", ".join(known)}))
     if currency is None:
         return StatementView([], None)
-    items, following = statement.entries(account_of(distributor_id, currency), call.query.limit, call.query.cursor)
-    return StatementView([entry_view(item) for item in items], following)
+    lines, following = read_statement(distributor_id, currency, call.query.limit, call.query.cursor)
+    return StatementView([entry_view(line.entry, line.reasons, call.language) for line in lines], following)
 
 
 @endpoint(

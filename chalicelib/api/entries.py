@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct
 
+from chalicelib.api.because import spoken
+from chalicelib.api.messages import Language
+from chalicelib.domain.explanations import Reason
+
 
 class EntryView(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """`amount` in minor units, positive for the distributor. `at`: when it was booked; `happened_at`: when the fact
-    behind it happened. `day`, `hold_days`: the hold it went to, or `to` is `available` if that had ended."""
+    behind it happened. `day`, `hold_days`: the hold it went to, or `to` is `available` if that had ended. `because`: all of it in one sentence."""
 
     at: str
     kind: str
@@ -23,9 +28,10 @@ class EntryView(Struct, frozen=True, omit_defaults=True, kw_only=True):
     hold_days: int | None = None
     to: str | None = None
     happened_at: str | None = None
+    because: str
 
 
-def entry_view(entry: dict[str, Any]) -> EntryView:
-    """The entry (plain attributes) without what is only the books' own."""
+def entry_view(entry: dict[str, Any], reasons: Iterable[Reason], language: Language) -> EntryView:
+    """The entry (plain attributes) without what is only the books' own, and why it is there."""
     shown = {name: entry[name] for name in EntryView.__struct_fields__ if name in entry and name != "at"}
-    return EntryView(at=entry["at"].split("#")[1], **shown)
+    return EntryView(at=entry["at"].split("#")[1], because=spoken(reasons, language), **shown)

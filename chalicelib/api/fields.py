@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
+from chalicelib.domain import floor
+from chalicelib.domain.errors import Fault
 from chalicelib.domain.money import DECIMALS, MAX_AMOUNT
 
 # `$` alone lets a final newline pass; the look-ahead does not, and means the same to readers of the OpenAPI document.
@@ -45,6 +48,15 @@ PATTERN_CODES = {
     CURRENCY_PATTERN: "NO_SUCH_CURRENCY",
     URL_PATTERN: "BAD_URL",
 }
+
+
+Floor = Callable[[Any], list[Fault]]
+"""What a body's type says as `FLOOR`: which principles a body (as decoded JSON) that does not fit would break."""
+
+
+def floor_of_its_plan(body: Any) -> list[Fault]:
+    """`FLOOR` of a body that carries a plan in its field `plan`."""
+    return floor.of_plan(body.get("plan"), "plan") if isinstance(body, dict) else []
 
 
 class Body(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):

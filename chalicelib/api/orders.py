@@ -13,18 +13,20 @@ from chalicelib.api.because import because, words
 from chalicelib.api.callers import any_staff, distributor_self, scope, staff
 from chalicelib.api.endpoint import Call, endpoint
 from chalicelib.api.entries import EntryView, entry_view
-from chalicelib.api.fields import Body, Page
+from chalicelib.api.fields import TEXT_PATTERN, Body, Id, Page
 from chalicelib.api.messages import Language
 from chalicelib.api.order_bodies import BatchOrderBody, ContactBody, OrderBody, OrderView
 from chalicelib.api.replies import Problem, problem_of
 from chalicelib.domain.contacts import normalise_email, normalise_phone
 from chalicelib.domain.earnings import Earnings, earnings
+from chalicelib.domain.entry_reasons import entry_reasons
 from chalicelib.domain.errors import FenrunError, NotFound
 from chalicelib.domain.explanations import explanations
 from chalicelib.domain.orders import Order
 from chalicelib.flows import tokens
 from chalicelib.flows.attribute_order import Contact
 from chalicelib.flows.explain_order import LevelState, explain_order
+from chalicelib.flows.reattribute_order import reattribute_order
 from chalicelib.flows.record_order import record_order
 from chalicelib.store import orders
 from chalicelib.store.secrets import app_secret
@@ -173,7 +175,30 @@ def get_commissions(call: Call, order_id: str) -> CommissionsView:
         indirect=explained.indirect,
         capped=explained.earned.capped,
         lines=line_commissions(explained.order, explained.earned, call.language),
-        entries=[entry_view(entry) for entry in explained.entries],
+        entries=[
+            entry_view(entry, entry_reasons(entry, explained.order), call.language) for entry in explained.entries
+        ],
+    )
+
+
+class AttributeBody(Body):
+    distributor_id: Id
+    reason: Annotated[str, Meta(min_length=1, max_length=500, pattern=TEXT_PATTERN)]
+
+
+@endpoint(
+    bp,
+    "POST",
+    "/v1/orders/{order_id}/attribution",
+    who=staff("owner", "ops"),
+    body=AttributeBody,
+    answers=OrderView,
+    summary="Give an order to another distributor: the difference moves, at both levels",
+)
+def post_attribution(call: Call, order_id: str) -> OrderView:
+    body = call.body
+    return order_bodies.view(
+        reattribute_order(order_id, body.distributor_id, body.reason, call.caller.name, call.now)
     )
 
 

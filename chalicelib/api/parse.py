@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from chalicelib.api.fields import PATTERN_CODES
-from chalicelib.domain.errors import Fault, Malformed, TooLarge, UnsupportedMedia
+from chalicelib.domain.errors import Fault, Malformed, Refused, TooLarge, UnsupportedMedia
 
 Parsed = TypeVar("Parsed")
 
@@ -34,7 +34,7 @@ def parse(raw: bytes, content_type: str | None, wanted: type[Parsed]) -> Parsed:
         parsed = msgspec.json.decode(raw, type=wanted)
         _refuse_repeated_fields(raw)
     except msgspec.ValidationError as error:
-        raise refusal(fault_of(str(error))) from None
+        raise _below_floor(raw, wanted) or refusal(fault_of(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Malformed("BODY_NOT_JSON") from None
     _refuse_distant_times(parsed, "")
@@ -63,6 +63,19 @@ def parse_query(given: dict[str, list[str]], wanted: type[Parsed] | None) -> Par
 def refusal(fault: Fault) -> Malformed:
     """A request refused for one fault, whose code is also the whole's."""
     return Malformed(fault.code, fault, **fault.params)
+
+
+def _below_floor(raw: bytes, wanted: Any) -> Refused | None:
+    """A body that does not fit, refused by the principle that it would break; None if it breaks none.
+
+    `FLOOR` of a body's type looks for that. Only what does not fit is looked at: no field that fits goes below the floor.
+    """
+    looks = getattr(wanted, "FLOOR", None)
+    try:
+        faults = looks(json.loads(raw)) if looks else ()
+    except (ValueError, RecursionError):
+        return None
+    return Refused(faults[0].code, *faults, **faults[0].params) if faults else None
 
 
 def fault_of(message: str) -> Fault:

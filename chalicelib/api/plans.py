@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from chalice import Blueprint
 from msgspec import Meta, Struct
 
 from chalicelib.api.callers import any_staff, scope, staff
 from chalicelib.api.endpoint import Call, endpoint
-from chalicelib.api.fields import Body, Time
+from chalicelib.api.fields import Body, Floor, Time
+from chalicelib.domain import floor
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.plans import Plan
 from chalicelib.flows.save_plan import save_plan
@@ -22,6 +23,7 @@ bp = Blueprint(__name__)
 class PlanBody(Plan, frozen=True, forbid_unknown_fields=True):
     """A plan, and from when it is in force (now, if not given)."""
 
+    FLOOR: ClassVar[Floor] = floor.of_plan
     effective_from: Time | None = None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from chalice import Blueprint
 from msgspec import Meta, Struct
@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from chalicelib.api.because import because, words
 from chalicelib.api.callers import any_staff, scope
 from chalicelib.api.endpoint import Call, endpoint
-from chalicelib.api.fields import Amount, Body, Id
+from chalicelib.api.fields import Amount, Body, Floor, Id, floor_of_its_plan
 from chalicelib.api.order_bodies import OrderBody, facts
 from chalicelib.api.orders import LineCommission
 from chalicelib.domain.explanations import explanations
@@ -37,6 +37,7 @@ class ThisMonth(Body):
 
 
 class SimulateBody(Body):
+    FLOOR: ClassVar[Floor] = floor_of_its_plan
     plan: Plan
     order: SimulatedOrder
     direct: Somebody = Somebody()

@@ -137,6 +137,27 @@ def set_payout_methods(
     return transact([{"Update": update}, *also]) is None
 
 
+def set_standing(old: Distributor, new: Distributor, also: Sequence[dict[str, Any]] = ()) -> bool:
+    """Stores rank and status of `new` over those that `old` was read with, and `also` in the same transaction.
+
+    False if they have changed since: read again and repeat.
+    """
+    sets, kept = ["#status = :status"], ["#status = :was"]
+    sets += ["#rank = :rank"] if new.rank else []
+    kept += ["#rank = :had" if old.rank else "attribute_not_exists(#rank)"]
+    update = {
+        "TableName": settings().distributors_table,
+        "Key": to_item({"id": old.id}),
+        "UpdateExpression": "SET " + ", ".join(sets) + ("" if new.rank else " REMOVE #rank"),
+        "ConditionExpression": " AND ".join(kept),
+        "ExpressionAttributeNames": {"#status": "status", "#rank": "rank"},
+        "ExpressionAttributeValues": to_item(
+            {":status": new.status, ":rank": new.rank, ":was": old.status, ":had": old.rank}
+        ),
+    }
+    return transact([{"Update": update}, *also]) is None
+
+
 def opens_currencies(distributor_ids: Iterable[str], currency: str) -> Sequence[dict[str, Any]]:
     """Updates, for a transaction, that note a first account in this currency on each of the distributors."""
     return [

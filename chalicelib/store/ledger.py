@@ -96,7 +96,7 @@ def _plan(postings: Iterable[Posting], matured: set[Day]) -> list[_Planned]:
                 available[entry.account] += entry.amount
             else:
                 day["pending"] += entry.amount
-                day["holds"] = int(entry.amount != 0)
+                day["holds"] |= int(entry.amount != 0)
         for charge in posting.charges:
             charged[charge.account, charge.bucket.day] += charge.amount
     for (account, bucket), sums in days.items():

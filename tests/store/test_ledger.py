@@ -218,3 +218,12 @@ def test_only_the_content_counts_not_who_happened_to_read_it() -> None:
 
     again = structs.replace(one, entries=tuple(structs.replace(e, merchants=dict(e.merchants)) for e in one.entries))
     assert results(post([again])) == ["already_applied"]
+
+
+def test_statistics_alone_beside_money_leave_the_day_on_hold() -> None:
+    money, counted = posting("o-1", leg("ann", 100)), posting("o-2", leg("ann", 0, sales=7))
+
+    assert results(post([money, counted])) == ["applied", "applied"]
+
+    day = ledger()[ANN, f"DAY#{DAY}#015"]
+    assert (day["pending"], day["sales"], "due" in day) == (100, 7, True)
