@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 AWS_DEFAULT_REGION ?= us-east-1
 
-.PHONY: help demo up down test check package
+.PHONY: help demo up down test oracle mutation check package
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -20,6 +20,15 @@ down: $(VENV)/.installed  ## stop the local cloud; its data stays for the next u
 
 test: $(VENV)/.installed  ## run the tests
 	$(BIN)/python -m pytest
+
+oracle: $(VENV)/.installed  ## compare 100,000 random orders with the second calculation
+	ORACLE_HISTORIES=100000 $(BIN)/python -m pytest -q -n 2 tests/oracle
+
+mutation: $(VENV)/.installed  ## break the domain in 3,000 ways and count which the tests notice
+	rm -rf mutants
+	EXAMPLES=mutation $(BIN)/mutmut run --max-children 2
+	$(BIN)/mutmut export-cicd-stats
+	$(BIN)/python -m tests.domain.mutation_score
 
 check: $(VENV)/.installed  ## style, types
 	$(BIN)/ruff check .

@@ -2,22 +2,41 @@
 
 from chalice import Chalice
 
+from chalicelib.api.credit import bp as credit
 from chalicelib.api.customers import bp as customers
 from chalicelib.api.distributors import bp as distributors
 from chalicelib.api.ledger import bp as ledger
+from chalicelib.api.merchants import bp as merchants
 from chalicelib.api.orders import bp as orders
 from chalicelib.api.payout_methods import bp as payout_methods
 from chalicelib.api.payouts import bp as payouts
 from chalicelib.api.plans import bp as plans
+from chalicelib.api.replays import bp as replays
 from chalicelib.api.sessions import bp as sessions
 from chalicelib.api.simulations import bp as simulations
 from chalicelib.api.system import bp as system
 from chalicelib.schedules.mature import bp as mature
+from chalicelib.schedules.overdue import bp as overdue
+from chalicelib.schedules.replay import bp as replay
 from chalicelib.schedules.settle import bp as settle
 from chalicelib.streams.commissions import bp as commissions
 
 app = Chalice("fenrun", configure_logs=False)
-for requests in (system, sessions, distributors, customers, orders, plans, simulations, payouts, payout_methods, ledger):
+for requests in (
+    system,
+    sessions,
+    distributors,
+    customers,
+    credit,
+    merchants,
+    orders,
+    plans,
+    simulations,
+    replays,
+    payouts,
+    payout_methods,
+    ledger,
+):
     app.register_blueprint(requests)
-for events in (commissions, mature, settle):
+for events in (commissions, mature, settle, overdue, replay):
     app.register_blueprint(events)

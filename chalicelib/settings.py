@@ -19,6 +19,7 @@ _NAMES = (
     "TRANSIENT_TABLE",
     "FILES_BUCKET",
     "SECRET_ARN",
+    "REPLAY_FUNCTION",
     "TIME_ZONE",
     "SHOP_URL",
     "STAGE",
@@ -82,6 +83,11 @@ class Settings:
     @property
     def secret_arn(self) -> str:
         return self._needed("SECRET_ARN")
+
+    @property
+    def replay_function(self) -> str:
+        """The name of the function that carries out replays."""
+        return self._needed("REPLAY_FUNCTION")
 
     @property
     def region(self) -> str:

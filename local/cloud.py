@@ -13,12 +13,14 @@ from local.stack import Stack, deploy, describe, invoke, scheduled_event
 __all__ = ["CloudError", "Stack", "deploy", "describe", "free_port", "invoke", "scheduled_event", "start", "stop"]
 
 STATE = ROOT / ".local"
+SHOP_URL = "https://shop.example/"
+"""Where the links of the development stack lead, unless FENRUN_SHOP_URL says otherwise."""
 
 
 def up(state_dir: Path = STATE, port: int | None = None, persist: bool = True) -> Stack:
     """Start the local cloud and deploy the app of this working copy into it."""
     endpoint = start(state_dir, port or int(os.environ.get("FENRUN_PORT", "4566")), persist)
-    return deploy(endpoint, state_dir / "build")
+    return deploy(endpoint, state_dir / "build", {"ShopUrl": os.environ.get("FENRUN_SHOP_URL", SHOP_URL)})
 
 
 def main(command: str) -> None:

@@ -11,7 +11,7 @@ from chalicelib.domain.errors import Forbidden, NotAuthenticated, NotFound
 from chalicelib.flows import api_keys, sessions
 from chalicelib.flows import staff as people
 
-CallerKind = Literal["key", "staff", "distributor", "nobody"]
+CallerKind = Literal["key", "staff", "distributor", "merchant", "nobody"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,13 @@ class Caller:
     grants: frozenset[str] = frozenset()
     """The scopes of a key, the roles of a member of staff."""
     session_id: str | None = None
+    merchant_id: str | None = None
+    """Whose person it is, of the kind `merchant`."""
+
+    @property
+    def owns(self) -> str | None:
+        """The id that a path must name for it to be the caller's own."""
+        return self.merchant_id if self.kind == "merchant" else self.id
 
     def must_own(self, distributor_id: str) -> None:
         """To a distributor, what belongs to another one does not exist. Others passed the route's rule."""
@@ -42,18 +49,18 @@ NOBODY = Caller("nobody", "")
 class Allowed:
     """One kind of caller that a route is for."""
 
-    kind: Literal["key", "staff", "distributor", "anyone"]
+    kind: Literal["key", "staff", "distributor", "merchant", "anyone"]
     grants: frozenset[str] = frozenset()
     own: str | None = None
-    """The path parameter that must be the distributor himself."""
+    """The path parameter that must be the distributor himself, or the merchant whose person is calling."""
 
     def admits(self, caller: Caller, path: Mapping[str, str]) -> bool:
         if self.kind == "anyone":
             return True
         if self.kind != caller.kind:
             return False
-        if self.kind == "distributor":
-            return self.own is None or path[self.own] == caller.id
+        if self.kind in ("distributor", "merchant"):
+            return self.own is None or path[self.own] == caller.owns
         return bool(self.grants & caller.grants)
 
 
@@ -72,12 +79,13 @@ class Rule:
         return bool(self.allowed) and all(each.kind == "anyone" for each in self.allowed)
 
     def check(self, caller: Caller, path: Mapping[str, str]) -> None:
-        """Lets the caller pass or says no: 401 to nobody, 404 to a distributor at another one's object, else 403."""
+        """Lets the caller pass or says no: 401 to nobody, 404 to a distributor or merchant at another one's object, else
+        403."""
         if any(each.admits(caller, path) for each in self.allowed):
             return
         if caller.kind == "nobody":
             raise NotAuthenticated("NOT_AUTHENTICATED")
-        if caller.kind == "distributor" and any(each.own for each in self.allowed):
+        if any(each.own and each.kind == caller.kind for each in self.allowed):
             raise NotFound("NOT_FOUND")
         raise Forbidden("FORBIDDEN")
 
@@ -114,6 +122,16 @@ def distributor_self(parameter: str) -> Rule:
     return Rule((Allowed("distributor", own=parameter),))
 
 
+def merchant() -> Rule:
+    """Anybody of any merchant."""
+    return Rule((Allowed("merchant"),))
+
+
+def merchant_self(parameter: str) -> Rule:
+    """The people of the merchant whom the path names."""
+    return Rule((Allowed("merchant", own=parameter),))
+
+
 def authenticate(authorization: str | None, now: datetime) -> Caller:
     """Who a request's Authorization header says is calling. Credentials that do not hold are refused, not ignored."""
     if not authorization:
@@ -128,4 +146,5 @@ def authenticate(authorization: str | None, now: datetime) -> Caller:
             raise NotAuthenticated("NOT_AUTHENTICATED")
         return Caller("key", key.id[:16], key.scopes)
     identity = sessions.identify(credential, now)
-    return Caller(identity.kind, identity.subject, frozenset(identity.roles), identity.session_id)
+    roles = frozenset(identity.roles)
+    return Caller(identity.kind, identity.subject, roles, identity.session_id, identity.merchant_id)

@@ -138,7 +138,7 @@ def get_distributor(call: Call, distributor_id: str) -> DistributorView:
 class StandingBody(Body):
     """What is left out stays as it is; a rank of null takes it away. Orders that have their terms keep them."""
 
-    rank: Annotated[str, Meta(min_length=1, max_length=128)] | None | UnsetType = UNSET
+    rank: Annotated[str, Meta(min_length=1, max_length=128)] | UnsetType | None = UNSET
     status: Literal["active", "suspended"] | UnsetType = UNSET
 
 

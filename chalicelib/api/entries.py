@@ -14,7 +14,8 @@ from chalicelib.domain.explanations import Reason
 
 class EntryView(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """`amount` in minor units, positive for the distributor. `at`: when it was booked; `happened_at`: when the fact
-    behind it happened. `day`, `hold_days`: the hold it went to, or `to` is `available` if that had ended. `because`: all of it in one sentence."""
+    behind it happened. `day`, `hold_days`: the hold it went to, or `to` is `available` if that had ended. `because`:
+    all of it in one sentence."""
 
     at: str
     kind: str

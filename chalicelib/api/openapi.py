@@ -150,6 +150,8 @@ def _described(who: Rule) -> str:
             words.append(f"staff ({', '.join(sorted(each.grants))})")
         elif each.kind == "distributor":
             words.append("the distributor named" if each.own else "a distributor, for what is theirs")
+        elif each.kind == "merchant":
+            words.append("people of the merchant named" if each.own else "people of merchants")
     return f"For {' or '.join(words)}." if words else ""
 
 

@@ -114,7 +114,8 @@ class AttributedView(Struct, frozen=True):
 
 
 class OrderView(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The order as stored; `attributed` once its customer and lines were known."""
+    """The order as stored; `attributed` once its customer and lines were known. `stopped_at`: what is paid from then on does
+    not earn, as long as the customer is overdue."""
 
     order_id: str
     customer_id: str | None
@@ -132,6 +133,7 @@ class OrderView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     disputes: list[dict[str, Any]] = []
     delivered_at: datetime | None = None
     cancelled_at: datetime | None = None
+    stopped_at: datetime | None = None
     attributed: AttributedView | None = None
 
 
@@ -226,6 +228,7 @@ def view(order: Order) -> OrderView:
         ],
         delivered_at=known.delivered_at,
         cancelled_at=known.cancelled_at,
+        stopped_at=order.stopped_at,
         attributed=AttributedView(
             because=terms.because,
             plan=f"{terms.plan_id}@{terms.version}",

@@ -197,9 +197,7 @@ class AttributeBody(Body):
 )
 def post_attribution(call: Call, order_id: str) -> OrderView:
     body = call.body
-    return order_bodies.view(
-        reattribute_order(order_id, body.distributor_id, body.reason, call.caller.name, call.now)
-    )
+    return order_bodies.view(reattribute_order(order_id, body.distributor_id, body.reason, call.caller.name, call.now))
 
 
 class OrderSummary(Struct, frozen=True):

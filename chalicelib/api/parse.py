@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime
+from datetime import date
 from typing import Any, TypeVar
 
 import msgspec
@@ -128,7 +128,7 @@ def _refuse_repeated_fields(raw: bytes) -> None:
 
 
 def _refuse_distant_times(value: Any, path: str) -> None:
-    if isinstance(value, datetime):
+    if isinstance(value, date):  # a datetime is one, too
         if not 2000 <= value.year <= 2100:
             raise refusal(Fault(path, "BAD_TIME"))
     elif isinstance(value, msgspec.Struct):

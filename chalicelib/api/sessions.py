@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 from chalice import Blueprint
 
-from chalicelib.api.callers import any_staff, anyone, distributor
+from chalicelib.api.callers import any_staff, anyone, distributor, merchant
 from chalicelib.api.endpoint import Call, endpoint
 from chalicelib.api.fields import Body, Secret
 from chalicelib.flows import sessions
@@ -34,7 +34,7 @@ class SessionView(msgspec.Struct, frozen=True):
     access_token: str
     expires_in: int
     refresh_token: str
-    kind: Literal["distributor", "staff"]
+    kind: Literal["distributor", "staff", "merchant"]
     id: str
     token_type: str = "Bearer"
 
@@ -72,7 +72,7 @@ def refresh_session(call: Call) -> SessionView:
     bp,
     "DELETE",
     "/v1/sessions",
-    who=distributor() | any_staff(),
+    who=distributor() | merchant() | any_staff(),
     status=204,
     summary="Sign out: ends this session and all its tokens",
 )

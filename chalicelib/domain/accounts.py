@@ -23,6 +23,11 @@ def merchant(merchant_id: str, currency: str, order_id: str) -> str:
     return f"merchant:{merchant_id}:{currency}:{crc32(order_id.encode()) % MERCHANT_SHARDS}"
 
 
+def of_merchant(merchant_id: str, currency: str) -> tuple[str, ...]:
+    """All shards of the merchant's account."""
+    return tuple(f"merchant:{merchant_id}:{currency}:{shard}" for shard in range(MERCHANT_SHARDS))
+
+
 def clearing(rail: str, currency: str) -> str:
     return f"clearing:{rail}:{currency}"
 

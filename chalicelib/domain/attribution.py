@@ -72,6 +72,17 @@ def _beneficiary(person: Person, plan: Plan, own: str | None, contacts_of: froze
     return Beneficiary(distributor_id=person.distributor_id, rank=person.rank, unpaid=unpaid)
 
 
+def _pair(
+    direct: Person, indirect: Person | None, plan: Plan, own: str | None, contacts_of: frozenset[str]
+) -> tuple[Beneficiary, Beneficiary | None]:
+    """The two beneficiaries at most, and why either is not paid."""
+    first = _beneficiary(direct, plan, own, contacts_of)
+    second = _beneficiary(indirect, plan, own, contacts_of) if indirect else None
+    if second and first.unpaid == "inactive" and plan.inactive_direct == "stop" and not second.unpaid:
+        second = structs.replace(second, unpaid="direct_inactive")
+    return first, second
+
+
 def terms(
     *,
     plan_id: str,
@@ -88,16 +99,14 @@ def terms(
     this_month: Mapping[Level, int] = MappingProxyType({}),
     merchant_plans: Mapping[str, MerchantPlan] = MappingProxyType({}),
     operator_pays: tuple[str, ...] = (),
+    net_days: int | None = None,
 ) -> Terms:
     """The terms of an order: its plan (and the merchants' own) kept to its lines, and the two beneficiaries at most.
 
     The customer is never paid for their own order unless the plan says `pays_self`. Where the direct distributor is
     inactive, the plan says whether the indirect one is still paid.
     """
-    first = _beneficiary(direct, plan, own, contacts_of) if direct else None
-    second = _beneficiary(indirect, plan, own, contacts_of) if direct and indirect else None
-    if second and first and first.unpaid == "inactive" and plan.inactive_direct == "stop" and not second.unpaid:
-        second = structs.replace(second, unpaid="direct_inactive")
+    first, second = _pair(direct, indirect, plan, own, contacts_of) if direct else (None, None)
     return Terms(
         plan_id=plan_id,
         version=version,
@@ -114,20 +123,28 @@ def terms(
             for merchant_id, own in merchant_plans.items()
         },
         operator_pays=operator_pays,
+        net_days=net_days,
     )
 
 
 def reassigned(
     frozen: Terms, plan: Plan, facts: Facts, direct: Person, indirect: Person | None, own: str | None
 ) -> Terms:
-    """The same terms for other beneficiaries, by decision of staff. `plan`: the whole version that the terms rest on.
+    """The same terms for other beneficiaries, by decision of staff. `plan`: the whole version that the terms rest on;
+    `frozen` has the merchants' plans whole, too.
 
-    The plans, the day count and what limits had counted stay as they were frozen.
+    The plans, the day count and what limits had counted stay as they were frozen, and who was found to be the customer is
+    so still: the contacts that told are not kept.
     """
-    first = _beneficiary(direct, plan, own, frozenset())
-    second = _beneficiary(indirect, plan, own, frozenset()) if indirect else None
+    was = (frozen.direct, frozen.indirect)
+    buyers = frozenset(each.distributor_id for each in was if each and each.unpaid == "self_purchase")
+    first, second = _pair(direct, indirect, plan, own, buyers)
     kept = narrowed(plan, facts, first, second)
-    return structs.replace(frozen, plan=kept, because="staff", direct=first, indirect=second)
+    own_plans = {
+        merchant_id: structs.replace(each, plan=narrowed(each.plan, facts, first, second))
+        for merchant_id, each in frozen.merchant_plans.items()
+    }
+    return structs.replace(frozen, plan=kept, because="staff", direct=first, indirect=second, merchant_plans=own_plans)
 
 
 def narrowed(plan: Plan, facts: Facts, direct: Beneficiary | None, indirect: Beneficiary | None) -> Plan:

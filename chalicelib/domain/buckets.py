@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -27,6 +27,12 @@ def _zone(name: str) -> ZoneInfo:
 def day_of(at: datetime, time_zone: str) -> str:
     """The date of an instant in the program's time zone, as ISO text."""
     return at.astimezone(_zone(time_zone)).date().isoformat()
+
+
+def end_of(day: str, time_zone: str) -> datetime:
+    """The instant (UTC) at which a day ends in the program's time zone."""
+    following = date.fromordinal(date.fromisoformat(day).toordinal() + 1)
+    return datetime.combine(following, time(), _zone(time_zone)).astimezone(UTC)
 
 
 def matures_on(bucket: Bucket) -> str:

@@ -69,6 +69,21 @@ def left(facts: Facts, disputes: Collection[str]) -> tuple[Left, ...]:
     return tuple(result)
 
 
+def _given_back(facts: Facts, disputes: Collection[str]) -> int:
+    lines = sum(line.amount - amount for line, amount, _ in _after_refunded_lines(facts))
+    return lines + _unspecific(facts, disputes)
+
+
+def outstanding(facts: Facts) -> int:
+    """What the buyer still has to pay, in minor units: what remains of the order and was not collected. Nothing, of one that
+    is cancelled or wholly given back."""
+    if facts.cancelled_at:
+        return 0
+    back = _given_back(facts, ("lost",))
+    kept = max(0, sum(payment.amount for payment in facts.payments.values()) - back)
+    return max(0, facts.due - back - kept)
+
+
 def collected(
     facts: Facts, disputes: Collection[str], stopped_at: datetime | None = None
 ) -> tuple[tuple[datetime, Fraction], ...]:
@@ -82,7 +97,7 @@ def collected(
     known, due = facts.description, facts.due
     if not known or not due:
         return ()
-    back = sum(line.amount - amount for line, amount, _ in _after_refunded_lines(facts)) + _unspecific(facts, disputes)
+    back = _given_back(facts, disputes)
     remaining = due - back
     steps, paid, reached = [], 0, NOTHING
     for _, payment in sorted(facts.payments.items(), key=lambda item: (item[1].paid_at, item[0])):

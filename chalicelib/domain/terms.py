@@ -31,7 +31,7 @@ class Terms(Struct, frozen=True, kw_only=True, omit_defaults=True):
     are what `limits` ask for: which order of the customer's this is, and what each level had earned this month.
 
     Lines of a merchant in `merchant_plans` follow that plan instead, as an order of their own would; what the merchants in
-    `operator_pays` sell is paid by the operator, all else by its merchant.
+    `operator_pays` sell is paid by the operator, all else by its merchant. `net_days`: the customer bought on account.
     """
 
     plan_id: str
@@ -46,3 +46,4 @@ class Terms(Struct, frozen=True, kw_only=True, omit_defaults=True):
     indirect_this_month: int = 0
     merchant_plans: dict[str, MerchantPlan] = field(default_factory=dict)
     operator_pays: tuple[str, ...] = ()
+    net_days: int | None = None

@@ -20,6 +20,7 @@ from chalicelib.domain.terms import MerchantPlan, Terms
 from chalicelib.settings import settings
 from chalicelib.store import allowances, clicks, customers, distributors, merchants, plans
 from chalicelib.store.batch import Ref, distributor, read, ref
+from chalicelib.store.credit import from_attributes as account_of
 from chalicelib.store.distributors import ClaimKind, claim_id
 from chalicelib.store.plans import Version
 
@@ -42,10 +43,10 @@ class Decision(Struct, frozen=True):
     counted_orders: int | None = None
     months: tuple[tuple[Level, Ref, int | None], ...] = ()
 
-    def also(self, facts: Facts, earned: Earnings) -> list[dict[str, Any]]:
-        """What must be stored together with the order."""
+    def also(self, facts: Facts, earned: Earnings, counted: bool = False) -> list[dict[str, Any]]:
+        """What must be stored together with the order. `counted`: another write counts it in the customer's item."""
         writes = list(distributors.opens_currencies(self.newcomers, facts.currency))
-        if self.counted_orders is not None and facts.customer_id:
+        if self.counted_orders is not None and facts.customer_id and not counted:
             writes.append(customers.counts_order(facts.customer_id, self.counted_orders))
         for level, item, known in self.months:
             writes.append(allowances.reserve(item, level, known, earned.level(level).potential))
@@ -197,6 +198,7 @@ def decide(facts: Facts, contact: Contact, items: Items, now: datetime) -> Decis
         this_month={level: amount or 0 for level, amount in reserved.items()},
         merchant_plans=seller_plans(own_plans, more),
         operator_pays=operator_pays,
+        net_days=credit.net_days if (credit := account_of(customer).terms) else None,
     )
     accounts = ((direct, direct_currencies), (indirect, indirect_currencies))
     newcomers = tuple(p.distributor_id for p, currencies in accounts if p and facts.currency not in currencies)

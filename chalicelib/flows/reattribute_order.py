@@ -11,7 +11,8 @@ from chalicelib.domain.earnings import earnings
 from chalicelib.domain.errors import Conflict, Fault, NotFound, Refused
 from chalicelib.domain.orders import Order
 from chalicelib.domain.people import Distributor
-from chalicelib.flows.record_order import next_image
+from chalicelib.domain.terms import Terms
+from chalicelib.flows.next_image import next_image
 from chalicelib.store import audit, customers, distributors, orders, plans
 from chalicelib.store.transactions import pauses
 
@@ -34,7 +35,7 @@ def reattribute_order(order_id: str, distributor_id: str, reason: str, by: str, 
             return known
         owner = customers.get(known.facts.customer_id).owner if known.facts.customer_id else None
         terms = reassigned(
-            known.terms,
+            _whole(known.terms),
             plans.read(known.terms.plan_id, known.terms.version),
             known.facts,
             direct.person(),
@@ -52,6 +53,15 @@ def reattribute_order(order_id: str, distributor_id: str, reason: str, by: str, 
         ):
             return image
         next(waits)
+
+
+def _whole(terms: Terms) -> Terms:
+    """The terms with their merchants' plans whole again: they were kept to the ranks of those who had the order."""
+    merchant_plans = {
+        merchant_id: structs.replace(each, plan=plans.read(each.plan_id, each.version))
+        for merchant_id, each in terms.merchant_plans.items()
+    }
+    return structs.replace(terms, merchant_plans=merchant_plans)
 
 
 def _people(distributor_id: str) -> tuple[Distributor, Distributor | None]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from chalicelib.domain.attribution import as_of, narrowed, ready
-from chalicelib.domain.earnings import earnings
-from chalicelib.domain.errors import Conflict, Fault, Refused
-from chalicelib.domain.orders import Facts, Order, Written, check_refunds, contradictions, join
-from chalicelib.domain.postings import difference
+from chalicelib.domain.buckets import day_of, end_of
+from chalicelib.domain.credit import Account
+from chalicelib.domain.earnings import Earnings, earnings
+from chalicelib.domain.errors import Busy, Conflict, Fault, Refused
+from chalicelib.domain.orders import Facts, Order, check_refunds, contradictions, join
 from chalicelib.domain.terms import Terms
 from chalicelib.flows.attribute_order import (
     Contact,
@@ -22,12 +24,16 @@ from chalicelib.flows.attribute_order import (
     seller_refs,
     sellers,
 )
-from chalicelib.store import orders, plans
+from chalicelib.flows.follow_credit import follow_credit
+from chalicelib.flows.next_image import next_image
+from chalicelib.observe import logger
+from chalicelib.store import credit, customers, orders, plans
 from chalicelib.store.batch import read
 from chalicelib.store.transactions import pauses
 
 NO_CONTACT = Contact()
 MAX_MERCHANTS = 80
+_FOLLOW_AT_ONCE = 100
 
 
 def record_order(said: Facts, now: datetime, contact: Contact = NO_CONTACT) -> Order:
@@ -36,25 +42,49 @@ def record_order(said: Facts, now: datetime, contact: Contact = NO_CONTACT) -> O
     The order is attributed and its terms frozen as soon as its customer and lines are known. Raises `Conflict` where an
     id comes again with other content, `Refused` where refunds exceed what was sold, `Busy` if others keep writing to the
     same order for as long as the function may run.
+
+    An order on account changes what its customer owes in the same transaction. Other orders of theirs that stop accruing
+    for it, or go on, take two round trips more for every 8 of them.
     """
     waits = pauses()
     while True:
         items = read(orders.order_ref(said.order_id), *needed(said, contact))
         stored = items.get(orders.order_ref(said.order_id))
         known = orders.from_attributes(stored) if stored else None
-        image, decision = _merged(known, said, contact, items, now)
+        step = _step(known, said, contact, items, now)
+        image = step.image
         if known and image.facts == known.facts and image.terms == known.terms:
-            return known
+            followed = _others_follow(known, step.owed, now)
+            return (orders.get(said.order_id) or known) if followed else known
         earned = earnings(image)
-        if orders.save(image, earned, known, decision.also(image.facts, earned) if decision else ()):
+        if orders.save(image, earned, known, step.also(earned)):
+            _others_follow(image, step.account, now)
             return image
         next(waits)
 
 
-def _merged(
-    known: Order | None, said: Facts, contact: Contact, items: Items, now: datetime
-) -> tuple[Order, Decision | None]:
-    """The next image, and the decision on its terms if it is made now."""
+class _Step(Struct, frozen=True):
+    """The next image; the decision on its terms, if it is made now; of an order on account what its customer owed before
+    and owes with it."""
+
+    image: Order
+    decision: Decision | None
+    owed: Account | None
+    account: Account | None
+
+    def also(self, earned: Earnings) -> list[dict[str, Any]]:
+        """What must be stored together with the order."""
+        facts, writes = self.image.facts, []
+        on_account = bool(self.owed and self.account and self.owed != self.account)
+        if self.decision:
+            writes += self.decision.also(facts, earned, counted=on_account)
+        if on_account and self.owed and self.account and facts.customer_id:
+            counted = self.decision.counted_orders if self.decision else None
+            writes.append(credit.keeps(facts.customer_id, self.owed, self.account, counted))
+        return writes
+
+
+def _step(known: Order | None, said: Facts, contact: Contact, items: Items, now: datetime) -> _Step:
     facts = said
     if known:
         facts = join(known.facts, said)
@@ -72,19 +102,31 @@ def _merged(
         terms = decision.terms if decision else None
     elif terms and known and facts.lines != known.facts.lines:
         terms = _renarrowed(terms, facts, known.facts, items, now)
-    return next_image(known, facts, terms, now), decision
+    if terms is None or terms.net_days is None or facts.customer_id is None:
+        return _Step(next_image(known, facts, terms, now), decision, None, None)
+    buyer = customers.customer_ref(facts.customer_id)
+    if buyer not in needed(said, contact) and not decision:
+        items = items | read(buyer)
+    owed = credit.from_attributes(items.get(buyer))
+    first = known is None or known.terms is None
+    account = owed.with_order(facts, terms.net_days, terms.time_zone, now, first)
+    order = account.open.get(facts.order_id)
+    stopped_at = end_of(order.missed, terms.time_zone) if order and order.missed else None
+    return _Step(next_image(known, facts, terms, now, stopped_at), decision, owed, account)
 
 
-def next_image(known: Order | None, facts: Facts, terms: Terms | None, now: datetime) -> Order:
-    """The image after `known` with these facts and terms; it notes itself if it changes what the order earns."""
-    if known is None:
-        image = Order(facts=facts, revision=1, recorded_at=now, terms=terms)
-    else:
-        at = max(now, known.recorded_at)
-        image = structs.replace(known, facts=facts, terms=terms, revision=known.revision + 1, recorded_at=at)
-    if difference(known, image):
-        image = structs.replace(image, written=(*image.written, Written(revision=image.revision, at=image.recorded_at)))
-    return image
+def _others_follow(image: Order, account: Account | None, now: datetime) -> bool:
+    """Where this order made its customer overdue, or was the last that did, the others follow at once: some of them at
+    least, and what is left undone the daily run does. The order itself is stored, so no trouble here is the caller's.
+    False if there was nothing to do."""
+    terms, customer_id = image.terms, image.facts.customer_id
+    if not (account and terms and customer_id) or not account.judged(day_of(now, terms.time_zone)).out_of_step:
+        return False
+    try:
+        follow_credit(customer_id, now, most=_FOLLOW_AT_ONCE)
+    except Busy:
+        logger.warning("a customer's other orders follow later", extra={"customer": customer_id})
+    return True
 
 
 def _check_merchants(facts: Facts) -> None:

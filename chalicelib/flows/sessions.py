@@ -1,4 +1,4 @@
-"""Signing in, staying signed in and signing out, for distributors and staff."""
+"""Signing in, staying signed in and signing out, for distributors, staff and people of merchants."""
 
 from __future__ import annotations
 
@@ -38,13 +38,14 @@ class _Known:
     roles: tuple[str, ...]
     password_hash: str | None
     active: bool
+    merchant_id: str | None = None
 
 
 def log_in(login: str, password: str, now: datetime) -> SignedIn:
     """A new session for an e-mail address or phone with its password.
 
     An unknown login, a wrong password and a closed account get the same refusal after the same work. An address that is
-    both a member of staff's and a distributor's signs in the member of staff.
+    both a distributor's and somebody else's (staff, or a merchant's person) signs in the other.
     """
     secret = app_secret()
     claim: ContactKind = "email" if "@" in login else "phone"
@@ -113,21 +114,23 @@ def _find(claim: ContactKind, blind: str) -> _Known | None:
     distributor = distributors.find_by_claim(claim, blind)
     if distributor is None:
         distributors.get("nobody")  # a known login costs this second read
-    return _staff(person) if person else _distributor(distributor)
+    return _person(person) if person else _distributor(distributor)
 
 
 def _find_again(session: transient.Session, at: int) -> _Known | None:
     if not transient.session_alive(session.id, session.kind, session.subject, at):
         return None
-    if session.kind == "staff":
-        return _staff(access.find_person(session.login))
+    if session.kind != "distributor":
+        return _person(access.find_person(session.login))
     return _distributor(distributors.get(session.subject))
 
 
-def _staff(person: access.Person | None) -> _Known | None:
+def _person(person: access.Person | None) -> _Known | None:
     if person is None:
         return None
-    return _Known("staff", person.person_id, person.roles, person.password_hash, person.status == "active")
+    kind: tokens.Kind = "merchant" if person.merchant_id else "staff"
+    active = person.status == "active"
+    return _Known(kind, person.person_id, person.roles, person.password_hash, active, person.merchant_id)
 
 
 def _distributor(found: Distributor | None) -> _Known | None:
@@ -137,12 +140,14 @@ def _distributor(found: Distributor | None) -> _Known | None:
 
 
 def _keep_new_hash(known: _Known, blind: str, password_hash: str) -> None:
-    if known.kind == "staff":
+    if known.kind != "distributor":
         access.set_password_hash(blind, password_hash)
     else:
         access.set_distributor_password_hash(known.subject, password_hash)
 
 
 def _signed_in(secret: str, known: _Known, session_id: str, random: str, now: datetime) -> SignedIn:
-    token, ends = tokens.issue_access(secret, known.subject, known.kind, known.roles, session_id, now)
+    token, ends = tokens.issue_access(
+        secret, known.subject, known.kind, known.roles, session_id, now, known.merchant_id
+    )
     return SignedIn(token, ends, f"{session_id}.{random}", known.kind, known.subject)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from chalicelib.domain.errors import NotAuthenticated
 
@@ -26,7 +26,7 @@ _ISSUER = "fenrun"
 _AUDIENCE = "fenrun-api"
 _CLAIMS = ["iss", "aud", "sub", "exp", "nbf", "iat", "jti", "sid", "kind", "roles"]
 
-Kind = Literal["distributor", "staff"]
+Kind = Literal["distributor", "staff", "merchant"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ class Identity:
     kind: Kind
     roles: tuple[str, ...]
     session_id: str
+    merchant_id: str | None = None
+    """Whose person it is, of the kind `merchant`."""
 
 
 def _derived(secret: str, purpose: str) -> bytes:
@@ -53,7 +55,13 @@ def _signing_key(secret: str) -> Ed25519PrivateKey:
 
 
 def issue_access(
-    secret: str, subject: str, kind: Kind, roles: Sequence[str], session_id: str, now: datetime
+    secret: str,
+    subject: str,
+    kind: Kind,
+    roles: Sequence[str],
+    session_id: str,
+    now: datetime,
+    merchant_id: str | None = None,
 ) -> tuple[str, datetime]:
     """A token that says for ten minutes who its bearer is, and when it ends."""
     import jwt
@@ -71,6 +79,7 @@ def issue_access(
         "sid": session_id,
         "kind": kind,
         "roles": list(roles),
+        **({"merchant": merchant_id} if merchant_id else {}),
     }
     token = jwt.encode(claims, _signing_key(secret), algorithm=_ALGORITHM, headers={"typ": _TYPE})
     return token, datetime.fromtimestamp(end, UTC)
@@ -118,11 +127,13 @@ def _judge_moments(claims: dict[str, Any], now: datetime) -> None:
 
 
 def _identity(claims: dict[str, Any]) -> Identity:
-    kind, roles = claims["kind"], claims["roles"]
+    kind, roles, merchant_id = claims["kind"], claims["roles"], claims.get("merchant")
     texts = [claims["sub"], claims["sid"], *(roles if isinstance(roles, list) else [None])]
-    if kind not in ("distributor", "staff") or not all(isinstance(text, str) and text for text in texts):
+    if kind == "merchant" or merchant_id is not None:
+        texts.append(merchant_id if kind == "merchant" else None)
+    if kind not in get_args(Kind) or not all(isinstance(text, str) and text for text in texts):
         raise NotAuthenticated("NOT_AUTHENTICATED")
-    return Identity(claims["sub"], kind, tuple(roles), claims["sid"])
+    return Identity(claims["sub"], kind, tuple(roles), claims["sid"], merchant_id)
 
 
 def new_refresh() -> tuple[str, str]:

@@ -1,13 +1,15 @@
-"""Who may call: API keys and the operator's staff, in the Settings table."""
+"""Who may call: API keys, the operator's staff and people of merchants, in the Settings table."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from chalicelib.settings import settings
 from chalicelib.store.dynamo import ConditionFailed, send
 from chalicelib.store.items import from_item, to_item
+from chalicelib.store.transactions import transact
 
 _HELD_SECONDS = 60
 _HELD_KEYS = 1000
@@ -25,7 +27,7 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody of the operator's staff, found by the blind index of his e-mail address."""
+    """Somebody of the operator's staff, or of a merchant, found by the blind index of his e-mail address."""
 
     person_id: str
     name: str
@@ -33,6 +35,7 @@ class Person:
     password_hash: str
     roles: tuple[str, ...]
     status: str
+    merchant_id: str | None = None
 
 
 def find_api_key(key_hash: str) -> ApiKey | None:
@@ -76,7 +79,7 @@ def revoke_api_key(key_hash: str, at: str) -> bool:
 
 
 def find_person(blind: str) -> Person | None:
-    """The member of staff with this e-mail address."""
+    """The member of staff, or of a merchant, with this e-mail address."""
     answer = send("get_item", TableName=settings().settings_table, Key=to_item({"kind": "person", "id": blind}))
     found = from_item(answer.get("Item") or {})
     if not found:
@@ -88,11 +91,12 @@ def find_person(blind: str) -> Person | None:
         password_hash=found["password_hash"],
         roles=tuple(found["roles"]),
         status=found["status"],
+        merchant_id=found.get("merchant_id"),
     )
 
 
-def put_person(blind: str, person: Person) -> bool:
-    """Keeps a new member of staff; False if the e-mail address is in use."""
+def put_person(blind: str, person: Person, audit: dict[str, Any] | None = None) -> bool:
+    """Keeps a new person, with the `audit` record in one transaction; False if the e-mail address is in use."""
     item = {
         "kind": "person",
         "id": blind,
@@ -102,21 +106,18 @@ def put_person(blind: str, person: Person) -> bool:
         "password_hash": person.password_hash,
         "roles": sorted(person.roles),
         "status": person.status,
+        "merchant_id": person.merchant_id,
     }
-    try:
-        send(
-            "put_item",
-            TableName=settings().settings_table,
-            Item=to_item(item),
-            ConditionExpression="attribute_not_exists(id)",
-        )
-    except ConditionFailed:
-        return False
-    return True
+    put = {
+        "TableName": settings().settings_table,
+        "Item": to_item(item),
+        "ConditionExpression": "attribute_not_exists(id)",
+    }
+    return transact([{"Put": put}, *([audit] if audit else [])]) is None
 
 
 def set_password_hash(blind: str, password_hash: str) -> None:
-    """Replaces the hash of a known member of staff; nobody is created."""
+    """Replaces the hash of a known person of staff or a merchant; nobody is created."""
     _set_hash(settings().settings_table, {"kind": "person", "id": blind}, password_hash)
 
 

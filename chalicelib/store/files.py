@@ -24,7 +24,7 @@ def put(path: str, contents: bytes, content_type: str) -> None:
     try:
         _client().put_object(Bucket=settings().files_bucket, Key=path, Body=contents, ContentType=content_type)
     except (ClientError, ConnectionError, HTTPClientError) as error:
-        raise Busy("BUSY") from error
+        raise _busy(error) from error
 
 
 def get(path: str) -> bytes | None:
@@ -34,10 +34,20 @@ def get(path: str) -> bytes | None:
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") == "NoSuchKey":
             return None
-        raise Busy("BUSY") from error
+        raise _busy(error) from error
     except (ConnectionError, HTTPClientError) as error:
-        raise Busy("BUSY") from error
+        raise _busy(error) from error
     return body
+
+
+def _busy(error: ClientError | ConnectionError | HTTPClientError) -> Exception:
+    """`Busy` for what passes; a lasting fault, such as a permission that is missing, as it is."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
+        if status < 500 and status != 429:
+            lasting: Exception = error
+            return lasting
+    return Busy("BUSY")
 
 
 def forget() -> None:

@@ -4,7 +4,7 @@ Items of an account (`account`, `at`):
 - `ENTRY#<time>#<posting>#<leg>`: one line of the statement. Put only if absent: it is its own marker, for ever.
 - `DAY#<accrual day>#<hold days>`: the hold bucket and the day's statistics: `pending`, `orders`, `sales`, `direct`,
   `indirect`, `reversals`; `matured_at` once it has matured. Accounts that are not a distributor's have `DAY#<day>` with
-  `amount` alone.
+  `amount` alone; a merchant's also say how much of it came back (`returned`).
 - `BALANCE`: `available`, `in_flight`, `paid`, `withheld`, `version`.
 """
 
@@ -81,7 +81,7 @@ def _plan(postings: Iterable[Posting], matured: set[Day]) -> list[_Planned]:
     planned: list[_Planned] = []
     days: dict[Day, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     available: dict[str, int] = defaultdict(int)
-    charged: dict[tuple[str, str], int] = defaultdict(int)
+    charged: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
     for posting in postings:
         for entry in posting.entries:
             late = (entry.account, entry.bucket) in matured
@@ -98,13 +98,15 @@ def _plan(postings: Iterable[Posting], matured: set[Day]) -> list[_Planned]:
                 day["pending"] += entry.amount
                 day["holds"] |= int(entry.amount != 0)
         for charge in posting.charges:
-            charged[charge.account, charge.bucket.day] += charge.amount
+            net_and_returned = charged[charge.account, charge.bucket.day]
+            net_and_returned[0] += charge.amount
+            net_and_returned[1] += max(0, charge.amount)
     for (account, bucket), sums in days.items():
         holds = sums.pop("holds", 0)
         if holds or any(sums.values()):
             planned.append(_Planned(_day(account, bucket, sums, bool(holds)), day=(account, bucket)))
     planned += [_Planned(balance(account, {"available": amount})) for account, amount in available.items()]
-    planned += [_Planned(total(account, day, amount)) for (account, day), amount in charged.items() if amount]
+    planned += [_Planned(total(account, day, *both)) for (account, day), both in charged.items() if any(both)]
     return planned
 
 

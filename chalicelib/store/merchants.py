@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from chalicelib.settings import settings
 from chalicelib.store.batch import Ref, read, ref
-from chalicelib.store.dynamo import send
 from chalicelib.store.items import to_item
+from chalicelib.store.transactions import transact
 
 
 class Merchant(Struct, frozen=True, kw_only=True):
@@ -33,7 +33,8 @@ def get(merchant_id: str) -> Merchant | None:
     return from_attributes(item) if item else None
 
 
-def put(merchant: Merchant) -> None:
-    """Stores the merchant as given; orders that have their terms keep them."""
+def put(merchant: Merchant, *also: dict[str, Any]) -> None:
+    """Stores the merchant as given, with `also` (its audit record) in one transaction; orders that have their terms keep
+    them."""
     item = {"kind": "merchant", "id": merchant.merchant_id, "name": merchant.name, "paid_by": merchant.paid_by}
-    send("put_item", TableName=settings().settings_table, Item=to_item(item))
+    transact([{"Put": {"TableName": settings().settings_table, "Item": to_item(item)}}, *also])

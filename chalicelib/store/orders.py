@@ -54,12 +54,9 @@ def _open(order: Order, earned: Earnings) -> dict[str, str | int | None]:
     return result
 
 
-def save(new: Order, earned: Earnings, old: Order | None, also: Sequence[dict[str, Any]] = ()) -> bool:
-    """Stores the new image over the old one, with `also` in the same transaction.
-
-    False if the order has changed since `old` was read (or a condition of `also` failed): read again and repeat.
-    Raises `Refused` for an image that no item can hold.
-    """
+def update(new: Order, earned: Earnings, old: Order | None) -> dict[str, Any]:
+    """The update, for a transaction, from the old image to the new one, if nobody wrote in between. Raises `Refused` for an
+    image that no item can hold."""
     facts, terms, image = new.facts, new.terms, json.encode(new)
     if len(image) > _LARGEST:
         raise Refused("ORDER_TOO_LARGE", Fault("lines", "ORDER_TOO_LARGE"))
@@ -76,7 +73,7 @@ def save(new: Order, earned: Earnings, old: Order | None, also: Sequence[dict[st
     names = {f"#{name}": name for name in (*kept, *gone)}
     sets = "SET " + ", ".join(f"#{name} = :{name}" for name in kept)
     removes = " REMOVE " + ", ".join(f"#{name}" for name in gone) if gone else ""
-    update = {
+    write = {
         "TableName": settings().orders_table,
         "Key": to_item({"id": facts.order_id}),
         "UpdateExpression": sets + removes,
@@ -86,10 +83,20 @@ def save(new: Order, earned: Earnings, old: Order | None, also: Sequence[dict[st
             {f":{name}": value for name, value in kept.items()} | ({":known": old.revision} if old else {})
         ),
     }
+    return {"Update": write}
+
+
+def save(new: Order, earned: Earnings, old: Order | None, also: Sequence[dict[str, Any]] = ()) -> bool:
+    """Stores the new image over the old one, with `also` in the same transaction.
+
+    False if the order has changed since `old` was read (or a condition of `also` failed): read again and repeat.
+    Raises `Refused` for an image that no item can hold.
+    """
+    write = update(new, earned, old)
     if also:
-        return transact([{"Update": update}, *also]) is None
+        return transact([write, *also]) is None
     try:
-        send("update_item", **update)
+        send("update_item", **write["Update"])
     except ConditionFailed:
         return False
     return True

@@ -45,6 +45,6 @@ def balance(account: str, amounts: Mapping[str, int], **options: Any) -> dict[st
     return add(account, keys.BALANCE, {**amounts, "version": 1}, once=once, **options)
 
 
-def total(account: str, day: str, amount: int) -> dict[str, Any]:
-    """An update of an account that only counts by day."""
-    return add(account, keys.total_day(day), {"amount": amount})
+def total(account: str, day: str, amount: int, returned: int = 0) -> dict[str, Any]:
+    """An update of an account that only counts by day. `returned`: how much of the amount came back to a merchant."""
+    return add(account, keys.total_day(day), {"amount": amount, "returned": returned})

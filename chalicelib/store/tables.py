@@ -43,8 +43,18 @@ class DistributorItem(Table):
     by_sponsor = BySponsor()
 
 
+class NextDue(GlobalSecondaryIndex["CustomerItem"]):
+    class Meta:
+        index_name = "next_due"
+        projection = KeysOnlyProjection()
+
+    due_shard = UnicodeAttribute(hash_key=True)
+    next_due = UnicodeAttribute(range_key=True)
+
+
 class CustomerItem(Table):
-    """A customer: every claim on them (append-only, JSON each), their clicks, and the distributor whose own id it is."""
+    """A customer: every claim on them (append-only, JSON each), their clicks, the distributor whose own id it is, and what
+    they owe (`store/credit.py`)."""
 
     class Meta:
         table_name = TableName("customers_table")
@@ -53,6 +63,10 @@ class CustomerItem(Table):
     owner = UnicodeAttribute(null=True)
     claims = UnicodeSetAttribute(null=True)
     clicks = UnicodeSetAttribute(null=True)
+    due_shard = UnicodeAttribute(null=True)
+    next_due = UnicodeAttribute(null=True)
+
+    next_due_index = NextDue()
 
 
 class ByDistributor(GlobalSecondaryIndex["OrderItem"]):

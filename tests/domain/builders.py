@@ -122,7 +122,9 @@ def books_of(image: Order) -> Books:
             assert level.beneficiary
             payee = accounts.distributor(level.beneficiary.distributor_id, known.currency)
             for sold, amount in zip(known.lines, parts, strict=True):
-                payer = accounts.merchant(sold.merchant_id or "operator", known.currency, known.order_id)
+                seller = sold.merchant_id or "operator"
+                seller = "operator" if image.terms and seller in image.terms.operator_pays else seller
+                payer = accounts.merchant(seller, known.currency, known.order_id)
                 sums[payee, bucket] += amount
                 sums[payer, bucket] -= amount
     return {key: amount for key, amount in sums.items() if amount}

@@ -29,7 +29,7 @@ from chalicelib.domain.plans import (
     Rule,
     Step,
 )
-from chalicelib.domain.terms import Beneficiary, Terms
+from chalicelib.domain.terms import Beneficiary, MerchantPlan, Terms
 from tests.domain.builders import START
 
 CURRENCIES = ("CNY", "USD", "JPY", "KWD")
@@ -115,9 +115,24 @@ def beneficiaries(*names: str) -> st.SearchStrategy[Beneficiary]:
     )
 
 
-def all_terms(of: st.SearchStrategy[Plan] | None = None) -> st.SearchStrategy[Terms]:
+def own_plans() -> st.SearchStrategy[dict[str, MerchantPlan]]:
+    """Plans of merchants' own; m3 sells nothing."""
+    return st.dictionaries(
+        st.sampled_from(("m1", "m2", "m3")),
+        plans().map(lambda plan: MerchantPlan(plan_id="own", version=1, plan=plan)),
+        max_size=2,
+    )
+
+
+def all_terms(of: st.SearchStrategy[Plan] | None = None, merchants: bool = False) -> st.SearchStrategy[Terms]:
+    """`merchants`: some have plans of their own, and for some the operator pays."""
+    own = {
+        "merchant_plans": own_plans(),
+        "operator_pays": st.sampled_from(((), (), ("m1",), ("m1", "m2"))),
+    }
     return st.builds(
         Terms,
+        **(own if merchants else {}),
         plan_id=st.just("default"),
         version=st.integers(1, 3),
         plan=plans() if of is None else of,

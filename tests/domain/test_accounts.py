@@ -41,3 +41,10 @@ def test_an_order_always_charges_the_same_shard_and_orders_spread_over_all_eight
 
 def test_lines_without_a_merchant_are_sold_by_the_operator():
     assert accounts.OPERATOR == "operator"
+
+
+def test_all_shards_of_a_merchant_are_those_its_orders_charge():
+    shards = accounts.of_merchant("m1", "CNY")
+
+    assert set(shards) == {accounts.merchant("m1", "CNY", f"o-{i}") for i in range(800)}
+    assert len(shards) == accounts.MERCHANT_SHARDS

@@ -36,7 +36,7 @@ def assert_nothing_is_left(of, frozen):
     assert not any(earned.sales.values())
 
 
-@given(sold, extras, all_terms())
+@given(sold, extras, all_terms(merchants=True))
 def test_all_lines_given_back(rows, extra, frozen):
     of = paid(*rows, shipping=extra[0], tax=extra[1], delivered_at=at(), refunds=back_by_lines(rows))
 
@@ -44,7 +44,7 @@ def test_all_lines_given_back(rows, extra, frozen):
     assert_nothing_is_left(of, frozen)
 
 
-@given(sold, extras, all_terms(), st.booleans())
+@given(sold, extras, all_terms(merchants=True), st.booleans())
 def test_one_amount_given_back(rows, extra, frozen, with_shipping):
     of = paid(*rows, shipping=extra[0], tax=extra[1], delivered_at=at())
     amount = of.due if with_shipping else of.due - sum(extra)
@@ -52,7 +52,7 @@ def test_one_amount_given_back(rows, extra, frozen, with_shipping):
     assert_nothing_is_left(structs.replace(of, refunds={"r1": given_back(amount)}), frozen)
 
 
-@given(sold, all_terms(), st.lists(st.integers(0, 10**9), max_size=9))
+@given(sold, all_terms(merchants=True), st.lists(st.integers(0, 10**9), max_size=9))
 def test_given_back_in_many_odd_parts(rows, frozen, marks):
     of = paid(*rows, delivered_at=at())
     refunds = {f"r{i}": given_back(part) for i, part in enumerate(cut(of.due, marks))}
@@ -60,7 +60,7 @@ def test_given_back_in_many_odd_parts(rows, frozen, marks):
     assert_nothing_is_left(structs.replace(of, refunds=refunds), frozen)
 
 
-@given(sold, all_terms(), st.lists(st.integers(0, 10**9), max_size=4), st.data())
+@given(sold, all_terms(merchants=True), st.lists(st.integers(0, 10**9), max_size=4), st.data())
 def test_given_back_partly_by_lines_and_partly_by_amounts(rows, frozen, marks, data):
     of = paid(*rows, delivered_at=at())
     by_line = [
@@ -73,7 +73,7 @@ def test_given_back_partly_by_lines_and_partly_by_amounts(rows, frozen, marks, d
     assert_nothing_is_left(structs.replace(of, refunds=refunds), frozen)
 
 
-@given(sold, extras, all_terms(), st.sampled_from(("lost", "cancelled", "refund and dispute")))
+@given(sold, extras, all_terms(merchants=True), st.sampled_from(("lost", "cancelled", "refund and dispute")))
 def test_lost_in_a_dispute_or_cancelled(rows, extra, frozen, how):
     of = paid(*rows, shipping=extra[0], tax=extra[1], delivered_at=at())
     ends = {
@@ -92,7 +92,7 @@ def test_lost_in_a_dispute_or_cancelled(rows, extra, frozen, how):
     assert not any(earned.sales.values())
 
 
-@given(sold, all_terms(), st.lists(st.integers(0, 10**9), max_size=3), st.data())
+@given(sold, all_terms(merchants=True), st.lists(st.integers(0, 10**9), max_size=3), st.data())
 def test_the_books_end_at_zero_whether_the_refunds_or_the_payments_come_first(rows, frozen, marks, data):
     of = paid(*rows, delivered_at=at())
     known = structs.replace(of, payments={})
@@ -120,7 +120,7 @@ def test_the_books_end_at_zero_whether_the_refunds_or_the_payments_come_first(ro
 
 
 @pytest.mark.parametrize("rounding", ["half_up", "floor"])
-@pytest.mark.parametrize("step", [1, 7, 333])
+@pytest.mark.parametrize("step", [7, 19, 333])
 def test_an_order_given_back_cent_by_cent_ends_at_zero(rounding, step):
     of, frozen = paid(line(666), line(333, "2")), terms(plan("0.1", "0.03", rounding=rounding))
     image, postings, refunds = order(of, frozen), [], {}

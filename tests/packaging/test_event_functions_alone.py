@@ -89,7 +89,13 @@ def invoke(module: str, event: dict[str, Any], environment: dict[str, str] = ENV
 
 def test_there_are_event_functions() -> None:
     """A new one fails here until it is invoked below."""
-    assert MODULES == ["chalicelib.schedules.mature", "chalicelib.schedules.settle", "chalicelib.streams.commissions"]
+    assert MODULES == [
+        "chalicelib.schedules.mature",
+        "chalicelib.schedules.overdue",
+        "chalicelib.schedules.replay",
+        "chalicelib.schedules.settle",
+        "chalicelib.streams.commissions",
+    ]
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -143,3 +149,15 @@ def test_settle_runs(alone: dict[str, str]) -> None:
     invoke("chalicelib.schedules.mature", scheduled_event("2026-03-20T00:00:00Z"), alone)
     invoke("chalicelib.schedules.settle", scheduled_event("2026-03-21T02:00:00Z"), alone)
     assert held() == (0, 100)
+
+
+def test_overdue_runs(alone: dict[str, str]) -> None:
+    """Nobody has terms of credit: whom it stops is tested with its flow."""
+    answer = invoke("chalicelib.schedules.overdue", scheduled_event("2026-03-20T01:00:00Z"), alone)
+    assert answer == {"customers": 0, "orders": 0, "failed": 0}
+
+
+def test_replay_finds_nothing_to_do(alone: dict[str, str]) -> None:
+    """What a replay finds is tested with its flow."""
+    answer = invoke("chalicelib.schedules.replay", {"replay_id": "rp_unknown"}, alone)
+    assert answer == {"replay": "rp_unknown", "state": None, "seen": None}

@@ -7,7 +7,7 @@ import pytest
 
 Template = dict[str, Any]
 
-FUNCTIONS = {"APIHandler", "Commissions", "Mature", "Settle"}
+FUNCTIONS = {"APIHandler", "Commissions", "Mature", "Overdue", "Replay", "Settle"}
 KEPT_TABLES = {
     f"{name}Table" for name in ["Distributors", "Customers", "Orders", "Ledger", "Payouts", "Settings", "Audit"]
 }
@@ -97,8 +97,8 @@ def test_a_failed_schedule_is_kept(cloudformation: Template) -> None:
     rules = resources(cloudformation, "AWS::Events::Rule").values()
     invocations = resources(cloudformation, "AWS::Lambda::EventInvokeConfig").values()
 
-    assert [rule["Properties"]["Targets"][0]["DeadLetterConfig"]["Arn"] for rule in rules] == [queue] * 2
-    assert [i["Properties"]["DestinationConfig"]["OnFailure"]["Destination"] for i in invocations] == [queue] * 2
+    assert [rule["Properties"]["Targets"][0]["DeadLetterConfig"]["Arn"] for rule in rules] == [queue] * 3
+    assert [i["Properties"]["DestinationConfig"]["OnFailure"]["Destination"] for i in invocations] == [queue] * 4
 
 
 def test_each_function_has_an_alarm_for_its_errors(cloudformation: Template) -> None:
@@ -166,7 +166,7 @@ def test_the_audit_can_only_be_appended_to(cloudformation: Template) -> None:
             assert as_list(statement["Action"]) == ["dynamodb:PutItem"], role
 
 
-def test_only_the_proof_may_scan_the_books(cloudformation: Template) -> None:
+def test_only_the_proof_and_replays_may_scan_the_books(cloudformation: Template) -> None:
     scanners = {
         (role, table)
         for role, statement in statements(cloudformation)
@@ -175,4 +175,26 @@ def test_only_the_proof_may_scan_the_books(cloudformation: Template) -> None:
         if "dynamodb:Scan" in as_list(statement["Action"]) and names_table(resource, table)
     }
 
-    assert scanners == {("ApiHandlerRole", "LedgerTable"), ("ApiHandlerRole", "OrdersTable")}
+    assert scanners == {
+        ("ApiHandlerRole", "LedgerTable"),
+        ("ApiHandlerRole", "OrdersTable"),
+        ("ReplayRole", "OrdersTable"),
+    }
+
+
+def test_replays_are_started_by_the_api_and_by_themselves_only(cloudformation: Template) -> None:
+    starters = {
+        (role, str(resource))
+        for role, statement in statements(cloudformation)
+        for resource in as_list(statement["Resource"])
+        if "lambda:InvokeFunction" in as_list(statement["Action"])
+    }
+    functions = resources(cloudformation, "AWS::Lambda::Function")
+    told = {
+        name for name, each in functions.items() if "REPLAY_FUNCTION" in each["Properties"]["Environment"]["Variables"]
+    }
+
+    assert {role for role, _ in starters} == {"ApiHandlerRole", "ReplayRole"}
+    assert all("Replay" in resource for _, resource in starters)
+    assert told == {"APIHandler"}
+    assert functions["Replay"]["Properties"]["RecursiveLoop"] == "Allow"
