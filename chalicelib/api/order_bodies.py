@@ -47,7 +47,7 @@ class AttributionBody(Body):
 
 class PaymentBody(Body):
     payment_id: Id
-    amount: PositiveAmount
+    amount: Amount
     paid_at: Time
 
 

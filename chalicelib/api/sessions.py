@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -29,10 +30,10 @@ class Refresh(Body):
 
 
 class SessionView(msgspec.Struct, frozen=True):
-    """The tokens of a session: the access token goes into the Authorization header."""
+    """The tokens of a session: the access token goes into the Authorization header until `expires_at`."""
 
     access_token: str
-    expires_in: int
+    expires_at: datetime
     refresh_token: str
     kind: Literal["distributor", "staff", "merchant"]
     id: str
@@ -84,7 +85,7 @@ def sign_out(call: Call) -> None:
 def _view(session: sessions.SignedIn, call: Call) -> SessionView:
     return SessionView(
         access_token=session.access_token,
-        expires_in=int(session.expires_at.timestamp()) - int(call.now.timestamp()),
+        expires_at=session.expires_at,
         refresh_token=session.refresh_token,
         kind=session.kind,
         id=session.subject,
