@@ -65,7 +65,12 @@ def scripts() -> dict[str, str]:
 def seconds(script: str) -> float:
     """The processor time one fresh process takes to start and run `script`, without the clean-up that no Lambda makes."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-c", f"{script}\nimport os\nos._exit(0)"], cwd=ROOT, env={**os.environ, **ENVIRONMENT}, check=True)
+    subprocess.run(
+        [sys.executable, "-c", f"{script}\nimport os\nos._exit(0)"],
+        cwd=ROOT,
+        env={**os.environ, **ENVIRONMENT},
+        check=True,
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 

@@ -63,7 +63,10 @@ class DistributorView(Struct, frozen=True, kw_only=True):
 
 
 class BalanceView(Struct, frozen=True):
+    """One item for each currency; never more than one page."""
+
     items: list[CurrencyBalance]
+    next: None = None
 
 
 class StatementQuery(Page):
@@ -175,16 +178,10 @@ def get_balance(call: Call, distributor_id: str) -> BalanceView:
     who=_SEEN_BY,
     query=StatementQuery,
     answers=StatementView,
-    summary="The statement of one currency, the newest entry first",
+    summary="The statement, of all currencies or of one, the newest entry first",
 )
 def get_entries(call: Call, distributor_id: str) -> StatementView:
-    known = sorted(existing(distributor_id).currencies)
-    currency = call.query.currency or (known[0] if len(known) == 1 else None)
-    if currency is None and len(known) > 1:
-        raise Malformed("CURRENCY_NEEDED", Fault("currency", "CURRENCY_NEEDED", {"known": ", ".join(known)}))
-    if currency is None:
-        return StatementView([], None)
-    lines, following = read_statement(distributor_id, currency, call.query.limit, call.query.cursor)
+    lines, following = read_statement(distributor_id, call.query.currency, call.query.limit, call.query.cursor)
     return StatementView([entry_view(line.entry, line.reasons, call.language) for line in lines], following)
 
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from chalicelib.api.because import spoken
 from chalicelib.api.messages import Language
+from chalicelib.domain.accounts import currency_of
 from chalicelib.domain.explanations import Reason
 
 
@@ -20,6 +21,7 @@ class EntryView(Struct, frozen=True, omit_defaults=True, kw_only=True):
     at: str
     kind: str
     amount: int
+    currency: str
     account: str
     level: str | None = None
     order_id: str | None = None
@@ -35,4 +37,7 @@ class EntryView(Struct, frozen=True, omit_defaults=True, kw_only=True):
 def entry_view(entry: dict[str, Any], reasons: Iterable[Reason], language: Language) -> EntryView:
     """The entry (plain attributes) without what is only the books' own, and why it is there."""
     shown = {name: entry[name] for name in EntryView.__struct_fields__ if name in entry and name != "at"}
-    return EntryView(at=entry["at"].split("#")[1], because=spoken(reasons, language), **shown)
+    currency = currency_of(entry["account"])
+    return EntryView(
+        at=entry["at"].split("#")[1], currency=currency, because=spoken(reasons, currency, language), **shown
+    )

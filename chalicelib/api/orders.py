@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from chalice import Blueprint
 from msgspec import Meta, Struct
 
 from chalicelib.api import order_bodies
-from chalicelib.api.because import because, words
+from chalicelib.api.because import because, steps
 from chalicelib.api.callers import any_staff, distributor_self, scope, staff
 from chalicelib.api.endpoint import Call, endpoint
 from chalicelib.api.entries import EntryView, entry_view
@@ -137,18 +138,25 @@ def put_orders(call: Call) -> BatchView:
     return BatchView(items)
 
 
-def line_commissions(order: Order, earned: Earnings, language: Language) -> list[LineCommission]:
-    """The lines with what they have earned (as long as nothing has accrued: what is to come), and every step of why."""
-    why = explanations(order)
-    direct, indirect = earned.direct.by_line, earned.indirect.by_line
+def line_commissions(
+    order: Order,
+    earned: Earnings,
+    direct: Sequence[int],
+    indirect: Sequence[int],
+    language: Language,
+    *,
+    when: bool = True,
+) -> list[LineCommission]:
+    """The lines with these amounts at the two levels, and every step of why."""
+    why, currency = explanations(order, when=when), order.facts.currency
     return [
         LineCommission(
             line_id=line.line_id,
             base=line.base,
             direct=direct[i],
             indirect=indirect[i],
-            because=because(why[2 * i : 2 * i + 2], language),
-            steps={each.level: [words(reason, language) for reason in each.reasons] for each in why[2 * i : 2 * i + 2]},
+            because=because(why[2 * i : 2 * i + 2], currency, language),
+            steps=steps(why[2 * i : 2 * i + 2], currency, language),
         )
         for i, line in enumerate(earned.direct.lines)
     ]
@@ -174,7 +182,13 @@ def get_commissions(call: Call, order_id: str) -> CommissionsView:
         direct=explained.direct,
         indirect=explained.indirect,
         capped=explained.earned.capped,
-        lines=line_commissions(explained.order, explained.earned, call.language),
+        lines=line_commissions(
+            explained.order,
+            explained.earned,
+            explained.earned.direct.by_line,
+            explained.earned.indirect.by_line,
+            call.language,
+        ),
         entries=[
             entry_view(entry, entry_reasons(entry, explained.order), call.language) for entry in explained.entries
         ],

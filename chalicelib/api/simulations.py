@@ -7,13 +7,11 @@ from typing import Annotated, ClassVar
 from chalice import Blueprint
 from msgspec import Meta, Struct
 
-from chalicelib.api.because import because, words
 from chalicelib.api.callers import any_staff, scope
 from chalicelib.api.endpoint import Call, endpoint
 from chalicelib.api.fields import Amount, Body, Floor, Id, floor_of_its_plan
 from chalicelib.api.order_bodies import OrderBody, facts
-from chalicelib.api.orders import LineCommission
-from chalicelib.domain.explanations import explanations
+from chalicelib.api.orders import LineCommission, line_commissions
 from chalicelib.domain.plans import Plan
 from chalicelib.flows.simulate import simulate
 
@@ -74,18 +72,6 @@ def post_simulation(call: Call) -> SimulationView:
         body.earned_this_month.direct,
         body.earned_this_month.indirect,
     )
-    why = explanations(done.order)
-    lines = [
-        LineCommission(
-            line_id=line.line_id,
-            base=line.base,
-            direct=done.direct_by_line[i],
-            indirect=done.indirect_by_line[i],
-            because=because(why[2 * i : 2 * i + 2], call.language),
-            steps={
-                each.level: [words(reason, call.language) for reason in each.reasons] for each in why[2 * i : 2 * i + 2]
-            },
-        )
-        for i, line in enumerate(done.earned.direct.lines)
-    ]
+    amounts = (done.direct_by_line, done.indirect_by_line)
+    lines = line_commissions(done.order, done.earned, *amounts, call.language, when=bool(body.order.payments))
     return SimulationView(body.order.currency, done.direct, done.indirect, done.earned.capped, lines)

@@ -110,9 +110,10 @@ def hold(bucket: Bucket) -> Reason:
     return Reason("HOLD", {"day": bucket.day, "days": bucket.hold_days, "matures_on": matures_on(bucket)})
 
 
-def explanations(order: Order) -> tuple[LineReasons, ...]:
+def explanations(order: Order, *, when: bool = True) -> tuple[LineReasons, ...]:
     """For each line and level: the base and what was left out of it, the rule and why, the cuts of cap and limits, the
-    share of the rounding, what has been collected, and when the hold ends. Empty for an order without terms."""
+    share of the rounding, and (`when`) what has been collected and until when it is held. Empty for an order without
+    terms."""
     terms = order.terms
     if terms is None:
         return ()
@@ -130,6 +131,6 @@ def explanations(order: Order) -> tuple[LineReasons, ...]:
                     exact = view.exact.amounts[level][i]
                     steps += [_rule(view, level, i), Reason("EXACT", {"exact": decimal(exact)}), *cuts]
                     steps.append(Reason("ROUNDED", {"amount": shares[level][i]}))
-                    steps += _accrual(order, view)
+                    steps += _accrual(order, view) if when else []
                 found[place, level] = LineReasons(view.lines[i].line.line_id, level, shares[level][i], tuple(steps))
     return tuple(found[place, level] for place in range(len(order.facts.lines)) for level, _ in levels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -79,13 +80,20 @@ def balance(distributor_id: str, currency: str) -> Balance:
     raise Busy("BUSY")
 
 
-def entries(account: str, limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
-    """The statement, the newest entry first (plain attributes), and where the next page begins."""
-    start = cursors.opened(cursor, "at", account=account)
-    if start and not start["at"].get("S", "").startswith("ENTRY#"):
+def entries(accounts: Sequence[str], limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
+    """The statement of some accounts of one holder together, the newest entry first (plain attributes), and where the next
+    page begins. One query an account."""
+    start = cursors.opened(cursor, "at")
+    below = start["at"].get("S", "") if start else "ENTRY#~"
+    if not below.startswith("ENTRY#"):
         raise Malformed("BAD_CURSOR", Fault("cursor", "BAD_CURSOR"))
-    page = query(account, "ENTRY#", "ENTRY#~", ScanIndexForward=False, Limit=limit, ExclusiveStartKey=start)
-    return page["Items"], cursors.sealed(page.get("LastEvaluatedKey"))
+    found: list[dict[str, Any]] = []
+    for account in accounts:
+        page = query(account, "ENTRY#", below, ScanIndexForward=False, Limit=limit + 2)
+        found += [item for item in page["Items"] if item["at"] < below]
+    found.sort(key=lambda item: str(item["at"]), reverse=True)
+    following = to_item({"at": found[limit - 1]["at"]}) if len(found) > limit else None
+    return found[:limit], cursors.sealed(following)
 
 
 def of_posting(account: str, at: Any, posting: str) -> list[dict[str, Any]]:

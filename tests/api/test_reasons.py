@@ -71,7 +71,7 @@ def entry(amount: int = 1000, level: str = "direct", to: str = "pending", **more
 
 
 def said(language: Language = "en", order: Order | None = None, **more: Any) -> str:
-    return spoken(entry_reasons(entry(**more), order), language)
+    return spoken(entry_reasons(entry(**more), order), "CNY", language)
 
 
 def codes(order: Order | None, **more: Any) -> list[str]:
@@ -79,22 +79,22 @@ def codes(order: Order | None, **more: Any) -> list[str]:
 
 
 def test_an_entry_says_what_it_is_for_and_where_the_money_waits() -> None:
-    assert said() == "1000 of direct commission on order o-1; on hold since 2026-03-01 for 15 days, until 2026-03-16."
-    assert said("zh-CN", level="indirect") == "订单 o-1 的间接佣金 1000，自 2026-03-01 起冻结 15 天，至 2026-03-16。"
+    assert said() == "10.00 CNY of direct commission on order o-1; on hold since 2026-03-01 for 15 days, until 2026-03-16."
+    assert said("zh-CN", level="indirect") == "订单 o-1 的间接佣金 10.00 CNY，自 2026-03-01 起冻结 15 天，至 2026-03-16。"
     assert said(to="available") == (
-        "1000 of direct commission on order o-1; available at once, because its hold had ended."
+        "10.00 CNY of direct commission on order o-1; available at once, because its hold had ended."
     )
-    assert said("zh-CN", to="available") == "订单 o-1 的直接佣金 1000，冻结期已满，直接可用。"
-    assert said(day="HELD", to="pending") == "1000 of direct commission on order o-1; held by a dispute."
+    assert said("zh-CN", to="available") == "订单 o-1 的直接佣金 10.00 CNY，冻结期已满，直接可用。"
+    assert said(day="HELD", to="pending") == "10.00 CNY of direct commission on order o-1; held by a dispute."
 
 
 def test_a_reversal_says_that_it_takes_back_and_from_where() -> None:
     assert said(amount=-700) == (
-        "takes back 700 of direct commission on order o-1; "
+        "takes back 7.00 CNY of direct commission on order o-1; "
         "taken from what has been on hold since 2026-03-01, until 2026-03-16."
     )
     assert said("zh-CN", amount=-700, to="available", level="indirect") == (
-        "收回订单 o-1 的间接佣金 700，从可用余额中扣除。"
+        "收回订单 o-1 的间接佣金 7.00 CNY，从可用余额中扣除。"
     )
     assert said(amount=-700, day="HELD").endswith("taken from what a dispute held.")
 
@@ -102,9 +102,9 @@ def test_a_reversal_says_that_it_takes_back_and_from_where() -> None:
 def test_a_payout_says_so() -> None:
     payout = {"kind": "payout", "amount": -5000, "payout_id": "po_1", "to": "available"}
 
-    assert spoken(entry_reasons(payout, None), "en") == "5000 set aside for payout po_1."
+    assert spoken(entry_reasons(payout, None), "JPY", "en") == "5000 JPY set aside for payout po_1."
     back = {**payout, "kind": "payout_returned", "amount": 5000}
-    assert spoken(entry_reasons(back, None), "zh-CN") == "提现 po_1 未成功付出，退回 5000。"
+    assert spoken(entry_reasons(back, None), "KWD", "zh-CN") == "提现 po_1 未成功付出，退回 5.000 KWD。"
 
 
 def test_an_entry_that_only_counts_says_so() -> None:
@@ -157,5 +157,5 @@ def test_every_reason_of_random_orders_can_be_said() -> None:
         for reason in reasons:
             seen.add(reason.code)
             for language in LANGUAGES:
-                assert "{" not in words(reason, language)
+                assert "{" not in words(reason, "CNY", language)
     assert len(seen) > 25

@@ -79,8 +79,8 @@ def test_every_step_is_said_in_both_languages(shop: Caller) -> None:
                 "general rule: 10 %",
                 "after refunds 50 % of it is left",
                 "shipping and tax do not count",
-                "the cap of 10 % took 400",
-                "override for sku=CUP-1: 50 per unit",
+                "the cap of 10 % took 4.00 CNY",
+                "override for sku=CUP-1: 0.50 CNY per unit",
             ],
         ),
         (
@@ -91,8 +91,8 @@ def test_every_step_is_said_in_both_languages(shop: Caller) -> None:
                 "通用规则：10%",
                 "退款后剩余 50%",
                 "不含运费和税费",
-                "封顶 10% 从本单该级佣金中扣除 400",
-                "每件 50",
+                "封顶 10% 从本单该级佣金中扣除 4.00 CNY",
+                "每件 0.50 CNY",
             ],
         ),
     ):

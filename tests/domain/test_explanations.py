@@ -229,3 +229,12 @@ def test_every_instalment_has_its_hold_and_every_plan_its_own():
 def test_what_a_dispute_holds_has_no_day():
     assert hold(Bucket(HELD, 15)) == Reason("HELD", {})
     assert hold(Bucket("2026-02-27", 2)) == Reason("HOLD", {"day": "2026-02-27", "days": 2, "matures_on": "2026-03-01"})
+
+
+def test_what_is_held_until_when_may_be_left_out():
+    half = order(facts(line(1000), payments={"p1": Payment(amount=500, paid_at=at())}))
+
+    [direct, _] = explanations(half, when=False)
+
+    assert [reason.code for reason in direct.reasons][-2:] == ["EXACT", "ROUNDED"]
+    assert direct.amount == 100

@@ -48,7 +48,7 @@ def test_every_line_has_both_levels_and_its_amount_is_what_the_line_earns(parts,
     for each in found:
         amounts = [reason.params["amount"] for reason in each.reasons if reason.code == "ROUNDED"]
         assert amounts in ([each.amount], []) and (amounts or each.amount == 0)
-        assert all(words(reason, language) for reason in each.reasons for language in ("en", "zh-CN"))
+        assert all(words(reason, "CNY", language) for reason in each.reasons for language in ("en", "zh-CN"))
 
 
 @given(known_facts, all_terms(merchants=True))

@@ -71,15 +71,15 @@ def test_every_code_has_its_sentence_and_every_sentence_is_said():
 
     assert {reason.code for reason in said} <= mine
     assert mine - {reason.code for reason in said} <= UNSAID
-    assert all(words(reason, language) for reason in said for language in ("en", "zh-CN"))
+    assert all(words(reason, "CNY", language) for reason in said for language in ("en", "zh-CN"))
 
 
 def test_words_take_their_figures_in_both_languages():
     line_reasons = explanations(order(paid(line(1000)), terms(indirect=None)))
 
-    assert because(line_reasons, "en").startswith("direct: the line costs 1000 for 1; ")
-    assert because(line_reasons, "zh-CN").startswith("直接佣金：该行金额 1000，数量 1，")
-    assert because(line_reasons, "en").endswith("nobody stands at this level.")
+    assert because(line_reasons, "CNY", "en").startswith("direct: the line costs 10.00 CNY for 1; ")
+    assert because(line_reasons, "CNY", "zh-CN").startswith("直接佣金：该行金额 10.00 CNY，数量 1，")
+    assert because(line_reasons, "CNY", "en").endswith("nobody stands at this level.")
 
 
 @pytest.mark.parametrize("code", sorted(sentences()))
@@ -95,7 +95,7 @@ def test_every_sentence_has_the_same_figures_in_both_languages(code):
 
 def test_words_refuse_a_code_without_a_sentence():
     with pytest.raises(KeyError):
-        words(Reason("NO_SUCH_CODE", {}), "en")
+        words(Reason("NO_SUCH_CODE", {}), "CNY", "en")
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def sums(merchant_id: str) -> tuple[int, int, int]:
 
 def entries() -> int:
     """What the two distributors' entries come to."""
-    found = [each for who in ("ann", "bob") for each in statement.entries(f"distributor:{who}:CNY", 100, None)[0]]
+    found = [each for who in ("ann", "bob") for each in statement.entries([f"distributor:{who}:CNY"], 100, None)[0]]
     return sum(each["amount"] for each in found)
 
 

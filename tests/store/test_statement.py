@@ -9,10 +9,11 @@ from datetime import date, timedelta
 import pytest
 from msgspec import structs
 
+from chalicelib.domain import accounts
 from chalicelib.domain.errors import Malformed
 from chalicelib.store import cursors, maturity, statement
 from chalicelib.store.ledger import post
-from tests.store.builders import ANN, AT, BOB, DAY, holds, leg, posting
+from tests.store.builders import ANN, AT, DAY, holds, leg, posting
 
 pytestmark = pytest.mark.usefixtures("cloud_tables")
 
@@ -25,7 +26,7 @@ def of_ann(count: int) -> None:
 
 def test_nobody_knows_an_account_without_items() -> None:
     assert statement.balance("nobody", "CNY") == statement.Balance()
-    assert statement.entries("distributor:nobody:CNY", 10, None) == ([], None)
+    assert statement.entries(["distributor:nobody:CNY"], 10, None) == ([], None)
 
 
 def test_the_balance_is_of_one_instant_while_days_mature() -> None:
@@ -55,7 +56,7 @@ def test_the_statement_goes_from_the_newest_to_the_oldest_page_by_page() -> None
 
     amounts, cursor, pages = [], None, 0
     while pages == 0 or cursor:
-        items, cursor = statement.entries(ANN, 3, cursor)
+        items, cursor = statement.entries([ANN], 3, cursor)
         amounts += [item["amount"] for item in items]
         pages += 1
 
@@ -63,21 +64,26 @@ def test_the_statement_goes_from_the_newest_to_the_oldest_page_by_page() -> None
     assert pages == 3
 
 
-def test_another_accounts_cursor_is_refused() -> None:
+def test_accounts_in_several_currencies_are_one_statement() -> None:
     of_ann(3)
-    _, cursor = statement.entries(ANN, 1, None)
+    dollars = accounts.distributor("ann", "USD")
+    later = posting("o-usd", structs.replace(leg("ann", 9), account=dollars))
+    post([structs.replace(later, at=AT + timedelta(hours=2, minutes=30))])
 
-    with pytest.raises(Malformed):
-        statement.entries(BOB, 1, cursor)
+    first, cursor = statement.entries([ANN, dollars], 2, None)
+    rest, end = statement.entries([ANN, dollars], 2, cursor)
+
+    assert [item["amount"] for item in first + rest] == [3, 9, 2, 1]
+    assert end is None
 
 
 @pytest.mark.parametrize(
     "key",
     [
         {"account": {"S": ANN}},
-        {"account": {"S": ANN}, "at": {"S": "BALANCE"}},
-        {"account": {"S": ANN}, "at": {"N": "1"}},
-        {"account": {"S": ANN}, "at": {"S": "ENTRY#1"}, "more": {"S": "x"}},
+        {"at": {"S": "BALANCE"}},
+        {"at": {"N": "1"}},
+        {"at": {"S": "ENTRY#1"}, "more": {"S": "x"}},
         {"id": {"S": "x"}},
     ],
 )
@@ -85,13 +91,13 @@ def test_a_forged_cursor_is_refused(key: dict[str, dict[str, str]]) -> None:
     of_ann(1)
 
     with pytest.raises(Malformed):
-        statement.entries(ANN, 1, cursors.sealed(key))
+        statement.entries([ANN], 1, cursors.sealed(key))
 
 
 @pytest.mark.parametrize("cursor", ["%%%", "bm90IGpzb24", "e30", "W10", "é"])
 def test_what_is_no_cursor_is_refused(cursor: str) -> None:
     with pytest.raises(Malformed):
-        statement.entries(ANN, 1, cursor)
+        statement.entries([ANN], 1, cursor)
 
 
 def test_the_entries_of_one_posting_are_found_by_its_key() -> None:
