@@ -24,7 +24,7 @@ test: $(VENV)/.installed  ## run the tests
 oracle: $(VENV)/.installed  ## compare 100,000 random orders with the second calculation
 	ORACLE_HISTORIES=100000 $(BIN)/python -m pytest -q -n 2 tests/oracle
 
-mutation: $(VENV)/.installed  ## break the domain in 3,000 ways and count which the tests notice
+mutation: $(VENV)/.installed  ## break the domain in 4,000 ways and count which the tests notice
 	rm -rf mutants
 	EXAMPLES=mutation $(BIN)/mutmut run --max-children 2
 	$(BIN)/mutmut export-cicd-stats

@@ -141,7 +141,7 @@ def _run(
     params = request.query_params
     query = parse_query({name: params.getlist(name) for name in params} if params else {}, entry.query)
     key = once.key_of(request.headers.get("idempotency-key")) if entry.idempotent else None
-    once_id = once.identity(caller, entry, key) if key else None
+    once_id = once.identity(caller, entry.method, entry.path, key) if key else None
 
     def run() -> Response:
         call = Call(caller, body, query, now, language, raw, request.headers, correlation_id, once_id)

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from chalice import Response
@@ -16,9 +16,6 @@ from chalicelib.api.replies import SAFE, status_of
 from chalicelib.domain.errors import Busy, Conflict, FenrunError, Malformed
 from chalicelib.observe import logger
 from chalicelib.store import transient
-
-if TYPE_CHECKING:
-    from chalicelib.api.endpoint import Endpoint
 
 LONGEST_KEY = 255
 LEASE_SECONDS = 60
@@ -36,9 +33,9 @@ def key_of(header: str | None) -> str | None:
     return header
 
 
-def identity(caller: Caller, entry: Endpoint, key: str) -> str:
+def identity(caller: Caller, method: str, path: str, key: str) -> str:
     """What a key stands for: it belongs to one caller and one route, so nobody meets another's answers."""
-    return _digest([caller.kind, caller.id, entry.method, entry.path, key])
+    return _digest([caller.kind, caller.id, method, path, key])
 
 
 def fingerprint(path: Mapping[str, str], query: Any, raw: bytes) -> str:

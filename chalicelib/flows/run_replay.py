@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from chalicelib.domain.errors import Busy
 from chalicelib.domain.plans import Plan
 from chalicelib.domain.replays import compare
 from chalicelib.settings import settings
@@ -24,21 +23,22 @@ def run_replay(replay_id: str, function: str, remaining: Callable[[], float]) ->
     known = replays.get(replay_id)
     if known is None or known.state == "done":
         return known
-    try:
-        draft, at = replays.draft(known), replays.progress(known)
-        while remaining() > _RESERVE_SECONDS:
-            at = _step(known, draft, at, remaining)
-            saved = replays.save(known, at, "done" if at.segment == SEGMENTS else "running", datetime.now(UTC))
-            if saved is None or saved.state == "done":
-                return saved
-            known = saved
-    except Busy:
-        raise
-    except Exception:
-        replays.fail(known, datetime.now(UTC))
-        raise
+    draft, at = replays.draft(known), replays.progress(known)
+    while remaining() > _RESERVE_SECONDS:
+        at = _step(known, draft, at, remaining)
+        saved = replays.save(known, at, "done" if at.segment == SEGMENTS else "running", datetime.now(UTC))
+        if saved is None or saved.state == "done":
+            return saved
+        known = saved
     jobs.start(function, {"replay_id": replay_id})
     return known
+
+
+def fail_replay(replay_id: str) -> None:
+    """Notes that the job broke, so that whoever asked does not wait for it. A later run goes on where it stopped."""
+    known = replays.get(replay_id)
+    if known and known.state != "done":
+        replays.fail(known, datetime.now(UTC))
 
 
 def _step(replay: Replay, draft: Plan, at: Progress, remaining: Callable[[], float]) -> Progress:

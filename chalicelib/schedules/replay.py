@@ -8,7 +8,8 @@ from typing import Any
 
 from chalice import Blueprint
 
-from chalicelib.flows.run_replay import run_replay
+from chalicelib.domain.errors import Busy
+from chalicelib.flows.run_replay import fail_replay, run_replay
 from chalicelib.observe import logger, observed
 from chalicelib.store.transactions import deadline
 
@@ -34,7 +35,14 @@ def replay(event: dict[str, str], context: Any) -> dict[str, Any]:
 def _replay(job: Job) -> dict[str, Any]:
     ends = time.monotonic() + job.context.get_remaining_time_in_millis() / 1000
     deadline.set(ends - _RESERVE_SECONDS)
-    now = run_replay(job.body["replay_id"], job.context.function_name, lambda: ends - time.monotonic())
-    summary = {"replay": job.body["replay_id"], "state": now.state if now else None, "seen": now.seen if now else None}
+    replay_id = job.body["replay_id"]
+    try:
+        now = run_replay(replay_id, job.context.function_name, lambda: ends - time.monotonic())
+    except Busy:
+        raise
+    except Exception:
+        fail_replay(replay_id)
+        raise
+    summary = {"replay": replay_id, "state": now.state if now else None, "seen": now.seen if now else None}
     logger.info("replayed", extra=summary)
     return summary

@@ -17,9 +17,10 @@ from chalicelib.domain.orders import Carriers, Facts, Order
 from chalicelib.domain.plans import Limit
 from chalicelib.flows import follow_credit
 from chalicelib.flows.credit_terms import read_ageing, set_credit_terms
-from chalicelib.flows.overdue import Swept, overdue
 from chalicelib.flows.record_order import record_order
 from chalicelib.flows.save_plan import save_plan
+from chalicelib.schedules.overdue import Swept
+from chalicelib.schedules.overdue import sweep as sweep_all
 from chalicelib.store import credit, customers, orders
 from tests.flows.shop import NOW, START, at, described, line, open_shop, ordered, paid, plan, refunded, said
 
@@ -37,7 +38,7 @@ def shop(cloud_tables: Any) -> None:
 
 
 def sweep(now: datetime = EVENT) -> Swept:
-    return overdue(now, lambda: 600)
+    return sweep_all(now, lambda: 600)
 
 
 def stored(order_id: str) -> Order:
@@ -312,10 +313,10 @@ def test_one_customer_s_trouble_does_not_hold_up_the_others(three: None, monkeyp
             raise RuntimeError
         return follow(customer_id, now)
 
-    monkeypatch.setattr("chalicelib.flows.overdue.follow_credit", fails)
+    monkeypatch.setattr("chalicelib.schedules.overdue.follow_credit", fails)
     assert sweep() == Swept(2, 1, 1)
     with pytest.raises(Busy):
-        overdue(EVENT, lambda: 3)
+        sweep_all(EVENT, lambda: 3)
 
 
 def test_many_orders_follow_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:

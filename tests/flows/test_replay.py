@@ -20,6 +20,7 @@ from chalicelib.flows.record_order import record_order
 from chalicelib.flows.run_replay import run_replay
 from chalicelib.flows.save_plan import save_plan
 from chalicelib.flows.start_replay import start_replay
+from chalicelib.schedules.replay import replay as function
 from chalicelib.settings import settings
 from chalicelib.store import files, jobs, orders, proof, replays
 from chalicelib.store.dynamo import send
@@ -263,13 +264,21 @@ def test_an_order_that_cannot_be_read_is_counted_and_left_out() -> None:
     assert (found.seen, found.unreadable, found.totals["CNY"].orders) == (2, 1, 1)
 
 
+class Context:
+    function_name = "fenrun-Replay"
+    aws_request_id = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 900_000
+
+
 def test_a_fault_is_said_and_a_later_run_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     sold("o-1")
     replay_id = asked()
     with monkeypatch.context() as patch:
         patch.setattr(job, "compare", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            run_replay(replay_id, "fenrun-Replay", for_ever)
+            function({"replay_id": replay_id}, Context())
     assert read_replay(replay_id, NOW).replay.state == "failed"
 
     with monkeypatch.context() as patch:
