@@ -19,7 +19,7 @@ down: $(VENV)/.installed  ## stop the local cloud; its data stays for the next u
 	$(BIN)/python -m local.cloud down
 
 test: $(VENV)/.installed  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 oracle: $(VENV)/.installed  ## compare 100,000 random orders with the second calculation
 	ORACLE_HISTORIES=100000 $(BIN)/python -m pytest -q -n 2 tests/oracle

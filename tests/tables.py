@@ -36,7 +36,7 @@ _Loader.add_multi_constructor("!", _short_form)
 
 
 @cache
-def _resources() -> dict[str, Any]:
+def resources() -> dict[str, Any]:
     found: dict[str, Any] = yaml.load(RESOURCES.read_text(encoding="utf-8"), _Loader)["Resources"]
     return found
 
@@ -44,7 +44,7 @@ def _resources() -> dict[str, Any]:
 def create_tables(client: Any, prefix: str = "fenrun") -> dict[str, str]:
     """Creates every table of the deployment and returns the environment that names them: `ORDERS_TABLE=fenrun-orders`."""
     environment = {}
-    for logical_id, resource in _resources().items():
+    for logical_id, resource in resources().items():
         if resource.get("Type") != "AWS::DynamoDB::Table":
             continue
         words = re.findall("[A-Z][a-z]*", logical_id.removesuffix("Table"))

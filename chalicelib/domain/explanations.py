@@ -98,9 +98,7 @@ def _accrual(order: Order, view: View) -> list[Reason]:
         steps.append(Reason("CUSTOMER_OVERDUE", {}))
     if any(dispute.state == "open" for dispute in order.facts.disputes.values()):
         steps.append(Reason("DISPUTED", {}))
-    for bucket, _ in view.accruals:
-        steps.append(hold(bucket))
-    return steps
+    return steps + [hold(bucket) for bucket in dict.fromkeys(bucket for bucket, _ in view.accruals)]
 
 
 def hold(bucket: Bucket) -> Reason:

@@ -113,8 +113,10 @@ def _amounts(order: Order | None, earned: Earnings | None, level: Level) -> dict
 
 def _counted(order: Order | None, earned: Earnings | None) -> dict[tuple[str, Bucket], tuple[int, int]]:
     """(distributor, bucket) -> orders and net sales, as the day's statistics count them: for a direct beneficiary who is
-    paid; the order on its first day."""
-    if earned is None or earned.direct.beneficiary is None or earned.direct.beneficiary.unpaid or not earned.sales:
+    paid; the order on its first day, as long as anything of it is sold."""
+    if earned is None or earned.direct.beneficiary is None or earned.direct.beneficiary.unpaid:
+        return {}
+    if not any(earned.sales.values()):
         return {}
     first, distributor_id = min(earned.sales), earned.direct.beneficiary.distributor_id
     return {(distributor_id, bucket): (int(bucket == first), sold) for bucket, sold in earned.sales.items()}

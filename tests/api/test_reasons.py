@@ -79,8 +79,12 @@ def codes(order: Order | None, **more: Any) -> list[str]:
 
 
 def test_an_entry_says_what_it_is_for_and_where_the_money_waits() -> None:
-    assert said() == "10.00 CNY of direct commission on order o-1; on hold since 2026-03-01 for 15 days, until 2026-03-16."
-    assert said("zh-CN", level="indirect") == "订单 o-1 的间接佣金 10.00 CNY，自 2026-03-01 起冻结 15 天，至 2026-03-16。"
+    assert (
+        said() == "10.00 CNY of direct commission on order o-1; on hold since 2026-03-01 for 15 days, until 2026-03-16."
+    )
+    assert (
+        said("zh-CN", level="indirect") == "订单 o-1 的间接佣金 10.00 CNY，自 2026-03-01 起冻结 15 天，至 2026-03-16。"
+    )
     assert said(to="available") == (
         "10.00 CNY of direct commission on order o-1; available at once, because its hold had ended."
     )

@@ -157,7 +157,7 @@ def test_every_line_of_the_statement_says_why_and_one_read_fetches_all_orders(re
     assert operations == ["GetItem", "Query", "BatchGetItem"]
     assert [each["amount"] for each in items] == [-400, 1000, -400, 1000]
     for each in items:
-        start = "takes back 400" if each["amount"] < 0 else "1000"
+        start = "takes back 4.00 CNY" if each["amount"] < 0 else "10.00 CNY"
         cause = "because of refund r-1" if each["amount"] < 0 else "because of payment p-1; general rule: 10 %"
         end = "2026-03-16."
         assert each["because"].startswith(f"{start} of direct commission on order {each['order_id']}; {cause}; ")
