@@ -167,6 +167,6 @@ def test_every_line_of_the_statement_says_why_and_one_read_fetches_all_orders(re
     assert {each["because"][:2] for each in chinese} == {"收回", "订单"}
     bobs = signed_in("bob", "distributor")("GET", ENTRIES, distributor_id="bob").json["items"]
     assert {each["because"].split(";")[0].split(" on ")[0] for each in bobs} == {
-        "300 of indirect commission",
-        "takes back 120 of indirect commission",
+        "3.00 CNY of indirect commission",
+        "takes back 1.20 CNY of indirect commission",
     }
