@@ -19,18 +19,19 @@ _MAY_READ = scope("customers:read") | staff("owner", "ops", "finance_maker", "fi
 
 
 class TermsBody(Body):
-    """`net_days`: until when an order is due, counted from the day on which it was placed."""
+    """`net_days`: until when an order is due, counted from the day on which it was placed. Without a currency, the limit
+    holds for each currency by itself."""
 
     credit_limit: Amount
     net_days: Annotated[int, Meta(ge=0, le=366)]
-    currency: Currency
+    currency: Currency | None = None
 
 
 class TermsView(Struct, frozen=True):
     customer_id: str
     credit_limit: int
     net_days: int
-    currency: str
+    currency: str | None
 
 
 def _view(customer_id: str, terms: CreditTerms) -> TermsView:

@@ -13,7 +13,7 @@ from chalicelib.api.endpoint import Call, endpoint
 from chalicelib.api.fields import Body, Currency, Name, Secret
 from chalicelib.domain.buckets import day_of
 from chalicelib.flows.merchants import add_merchant_user, existing, save_merchant
-from chalicelib.flows.read_merchant import MerchantStatement, merchant_order, merchant_statement
+from chalicelib.flows.read_merchant import MerchantStatement, merchant_order, merchant_statements
 from chalicelib.settings import settings
 from chalicelib.store.merchants import Merchant
 
@@ -29,11 +29,18 @@ class MerchantBody(Body):
 
 
 class StatementPeriod(Body):
-    """Days in the program's time zone, both included; the last 31 days, if not given."""
+    """Days in the program's time zone, both included; the last 31 days, if not given. Every currency, if none is given."""
 
-    currency: Currency
+    currency: Currency | None = None
     first: date | None = field(default=None, name="from")
     last: date | None = field(default=None, name="to")
+
+
+class MerchantStatementView(Struct, frozen=True):
+    """One item for each currency; never more than one page."""
+
+    items: list[MerchantStatement]
+    next: None = None
 
 
 class UserBody(Body):
@@ -133,14 +140,14 @@ def post_merchant_user(call: Call, merchant_id: str) -> UserView:
     | scope("ledger:read")
     | staff("owner", "ops", "auditor", "finance_maker", "finance_checker"),
     query=StatementPeriod,
-    answers=MerchantStatement,
+    answers=MerchantStatementView,
     summary="The commission that a merchant bore day by day, and what of it came back",
 )
-def get_merchant_statement(call: Call, merchant_id: str) -> MerchantStatement:
+def get_merchant_statement(call: Call, merchant_id: str) -> MerchantStatementView:
     today = date.fromisoformat(day_of(call.now, settings().time_zone))
     last = call.query.last or today
     first = call.query.first or last - timedelta(days=_DAYS - 1)
-    return merchant_statement(merchant_id, call.query.currency, first, last)
+    return MerchantStatementView(merchant_statements(merchant_id, call.query.currency, first, last))
 
 
 @endpoint(

@@ -23,11 +23,17 @@ MOST_OPEN = 1000
 
 
 class CreditTerms(Struct, frozen=True, kw_only=True):
-    """`credit_limit` in minor units of `currency`; an order is due `net_days` after the day on which it was placed."""
+    """`credit_limit` in minor units of `currency`, or of each currency by itself if there is none; an order is due
+    `net_days` after the day on which it was placed."""
 
     credit_limit: int
     net_days: int
-    currency: str
+    currency: str | None = None
+
+    def exceeded(self, outstanding: Mapping[str, int]) -> bool:
+        """Whether more is outstanding (minor units by currency) than the limit allows."""
+        mine = [amount for currency, amount in outstanding.items() if self.currency in (None, currency)]
+        return max(mine, default=0) > self.credit_limit
 
 
 class OpenOrder(Struct, frozen=True, kw_only=True, omit_defaults=True):

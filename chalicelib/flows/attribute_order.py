@@ -45,7 +45,7 @@ class Decision(Struct, frozen=True):
 
     def also(self, facts: Facts, earned: Earnings, counted: bool = False) -> list[dict[str, Any]]:
         """What must be stored together with the order. `counted`: another write counts it in the customer's item."""
-        writes = list(distributors.opens_currencies(self.newcomers, facts.currency))
+        writes = distributors.opens_currencies(self.newcomers, facts.currency)
         if self.counted_orders is not None and facts.customer_id and not counted:
             writes.append(customers.counts_order(facts.customer_id, self.counted_orders))
         for level, item, known in self.months:

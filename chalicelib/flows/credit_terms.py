@@ -27,7 +27,7 @@ class OrderAge(Struct, frozen=True, kw_only=True):
 class Ageing(Struct, frozen=True, kw_only=True):
     """By currency what is outstanding, as columns by days past due (`current`, `1_30`, …, `over_90`) and as a `total`.
 
-    `over_limit`: more is outstanding in the currency of the limit than it allows. `overdue_since`: the missed due day.
+    `over_limit`: more is outstanding than the limit allows. `overdue_since`: the missed due day.
     """
 
     customer_id: str
@@ -77,7 +77,7 @@ def read_ageing(customer_id: str, now: datetime) -> Ageing:
         as_of=today,
         terms=terms,
         outstanding=sums,
-        over_limit=sums.get(terms.currency, {}).get("total", 0) > terms.credit_limit,
+        over_limit=terms.exceeded({currency: ages["total"] for currency, ages in sums.items()}),
         overdue_since=account.judged(today).missed,
         orders=rows,
     )

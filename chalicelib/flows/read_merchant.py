@@ -14,7 +14,7 @@ from chalicelib.domain.earnings import LevelEarning, earnings
 from chalicelib.domain.errors import Fault, Malformed, NotFound
 from chalicelib.domain.orders import Line, Order, Refund
 from chalicelib.settings import settings
-from chalicelib.store import keys, orders, statement
+from chalicelib.store import distributors, keys, orders, statement
 from chalicelib.store.batch import read, ref
 
 MOST_DAYS = 366
@@ -63,14 +63,18 @@ class MerchantOrder(Struct, frozen=True, kw_only=True):
     refunds: dict[str, Refund]
 
 
-def merchant_statement(merchant_id: str, currency: str, first: date, last: date) -> MerchantStatement:
-    """The merchant's account from one day to another, both included. Raises `Malformed` for more than a year.
-
-    The account is spread over 8 shards: nine requests one after another, some 5 ms each. A day is under 0.2 KB in each shard
-    that has it, so a month costs 16 read units at most and a year some 150.
-    """
+def merchant_statements(merchant_id: str, currency: str | None, first: date, last: date) -> list[MerchantStatement]:
+    """The merchant's accounts from one day to another, both included: in one currency, or in every one that is in use.
+    Raises `Malformed` for more than a year."""
     if last < first or (last - first).days >= MOST_DAYS:
         raise Malformed("BAD_PERIOD", Fault("to", "BAD_PERIOD", {"limit": MOST_DAYS}), limit=MOST_DAYS)
+    currencies = [currency] if currency else distributors.currencies_in_use()
+    return [_statement(merchant_id, each, first, last) for each in currencies]
+
+
+def _statement(merchant_id: str, currency: str, first: date, last: date) -> MerchantStatement:
+    """One currency. The account is spread over 8 shards: nine requests one after another, some 5 ms each. A day is under
+    0.2 KB in each shard that has it, so a month costs 16 read units at most and a year some 150."""
     amounts: dict[str, int] = defaultdict(int)
     returned: dict[str, int] = defaultdict(int)
     shards = of_merchant(merchant_id, currency)

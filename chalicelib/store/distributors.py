@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct, convert, json, structs
@@ -11,12 +11,13 @@ from chalicelib.domain.errors import Conflict
 from chalicelib.domain.people import Distributor
 from chalicelib.settings import settings
 from chalicelib.store import batch, cursors
-from chalicelib.store.batch import read
+from chalicelib.store.batch import read, ref
 from chalicelib.store.items import from_item, to_item
 from chalicelib.store.tables import DistributorItem
 from chalicelib.store.transactions import transact
 
 _TAKEN = "ConditionalCheckFailed"
+_IN_USE = {"kind": "program", "id": "currencies"}
 
 ClaimKind = Literal["code", "coupon", "email", "phone"]
 
@@ -158,20 +159,31 @@ def set_standing(old: Distributor, new: Distributor, also: Sequence[dict[str, An
     return transact([{"Update": update}, *also]) is None
 
 
-def opens_currencies(distributor_ids: Iterable[str], currency: str) -> Sequence[dict[str, Any]]:
-    """Updates, for a transaction, that note a first account in this currency on each of the distributors."""
-    return [
+def opens_currencies(distributor_ids: Collection[str], currency: str) -> list[dict[str, Any]]:
+    """Updates, for a transaction, that note a first account in this currency on each of the distributors, and the currency
+    as one in use."""
+    if not distributor_ids:
+        return []
+    notes = [
         {
-            "Update": {
-                "TableName": settings().distributors_table,
-                "Key": to_item({"id": distributor_id}),
-                "UpdateExpression": "ADD currencies :currency",
-                "ConditionExpression": "attribute_exists(id)",
-                "ExpressionAttributeValues": to_item({":currency": frozenset({currency})}),
-            }
+            "TableName": settings().distributors_table,
+            "Key": to_item({"id": distributor_id}),
+            "ConditionExpression": "attribute_exists(id)",
         }
         for distributor_id in distributor_ids
     ]
+    notes.append({"TableName": settings().settings_table, "Key": to_item(_IN_USE)})
+    adds = {
+        "UpdateExpression": "ADD currencies :currency",
+        "ExpressionAttributeValues": to_item({":currency": frozenset({currency})}),
+    }
+    return [{"Update": {**note, **adds}} for note in notes]
+
+
+def currencies_in_use() -> list[str]:
+    """The currencies in which any distributor has an account."""
+    wanted = ref(settings().settings_table, **_IN_USE)
+    return sorted(read(wanted).get(wanted, {}).get("currencies", ()))
 
 
 def by_code(code: str) -> Distributor | None:

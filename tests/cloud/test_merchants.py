@@ -17,7 +17,7 @@ def bound(key: Http, recruit: Person, customer: str) -> None:
 
 
 def net(who: Http, merchant: str) -> int:
-    total: int = who.ok("GET", f"/v1/merchants/{merchant}/statement?{PERIOD}")["total"]["net"]
+    total: int = who.ok("GET", f"/v1/merchants/{merchant}/statement?{PERIOD}")["items"][0]["total"]["net"]
     return total
 
 

@@ -10,7 +10,7 @@ import pytest
 from chalicelib.domain import credit
 from chalicelib.domain.accounts import merchant, of_merchant
 from chalicelib.domain.buckets import day_of, end_of
-from chalicelib.domain.credit import Account, OpenOrder, age, days_overdue
+from chalicelib.domain.credit import Account, CreditTerms, OpenOrder, age, days_overdue
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.orders import Description, Dispute, Facts, Line, Payment, Refund, RefundLine
 from chalicelib.domain.remaining import outstanding
@@ -215,3 +215,20 @@ def test_where_a_day_ends(day: str, zone: str, end: datetime) -> None:
 def test_all_shards_of_a_merchant() -> None:
     assert len(set(of_merchant("m1", "CNY"))) == 8
     assert {merchant("m1", "CNY", f"o-{i}") for i in range(200)} == set(of_merchant("m1", "CNY"))
+
+
+@pytest.mark.parametrize(
+    ("currency", "outstanding", "exceeded"),
+    [
+        ("CNY", {"CNY": 100, "USD": 999}, False),
+        ("CNY", {"CNY": 101}, True),
+        ("CNY", {"USD": 101}, False),
+        (None, {"CNY": 60, "USD": 60}, False),
+        (None, {"CNY": 1, "USD": 101}, True),
+        (None, {}, False),
+    ],
+)
+def test_a_limit_holds_in_its_currency_or_in_each(currency: str | None, outstanding: dict[str, int], exceeded: bool):
+    terms = CreditTerms(credit_limit=100, net_days=30, currency=currency)
+
+    assert terms.exceeded(outstanding) is exceeded

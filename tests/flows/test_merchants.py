@@ -12,7 +12,7 @@ from chalicelib.domain.errors import Malformed, NotFound, Refused
 from chalicelib.domain.orders import Dispute, Order
 from chalicelib.domain.plans import Rule
 from chalicelib.flows.merchants import existing, save_merchant
-from chalicelib.flows.read_merchant import MerchantStatement, Sums, merchant_order, merchant_statement
+from chalicelib.flows.read_merchant import MerchantStatement, Sums, merchant_order, merchant_statements
 from chalicelib.flows.record_order import record_order
 from chalicelib.flows.save_plan import save_plan
 from chalicelib.flows.verify import verify
@@ -39,7 +39,8 @@ def first() -> Order:
 
 
 def seen(merchant_id: str, first: date = date(2026, 3, 1), last: date = date(2026, 3, 31)) -> MerchantStatement:
-    return merchant_statement(merchant_id, "CNY", first, last)
+    (found,) = merchant_statements(merchant_id, "CNY", first, last)
+    return found
 
 
 def sums(merchant_id: str) -> tuple[int, int, int]:

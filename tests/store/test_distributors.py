@@ -107,9 +107,11 @@ def test_recruits_come_page_by_page_the_newest_first() -> None:
 def test_a_currency_is_noted_once_and_only_on_who_exists() -> None:
     distributors.create(person("ann"), {})
 
-    assert transact(list(distributors.opens_currencies(["d_ann"], "CNY"))) is None
-    assert transact(list(distributors.opens_currencies(["d_ann"], "JPY"))) is None
-    assert transact(list(distributors.opens_currencies(["d_nobody"], "CNY"))) is not None
+    assert transact(distributors.opens_currencies(["d_ann"], "CNY")) is None
+    assert transact(distributors.opens_currencies(["d_ann"], "JPY")) is None
+    assert transact(distributors.opens_currencies(["d_nobody"], "USD")) is not None
+    assert distributors.opens_currencies([], "CNY") == []
+    assert distributors.currencies_in_use() == ["CNY", "JPY"]
 
     found = distributors.get("d_ann")
     assert found and found.currencies == {"CNY", "JPY"}
