@@ -44,16 +44,22 @@ def _causes(entry: Mapping[str, Any], order: Order | None) -> tuple[Reason, ...]
     if order is None:
         return ()
     at, facts = datetime.fromisoformat(entry["happened_at"]), order.facts
-    found = [Reason("CAUSE_REFUND", {"id": key}) for key, each in facts.refunds.items() if each.refunded_at == at]
+    recorded = next((each.at for each in order.written if each.revision == entry["revision"]), None)
+
+    def then(fact: datetime | None) -> bool:
+        # A source whose clock is ahead: its fact happened, for the entry, when it was recorded.
+        return fact is not None and at == (min(fact, recorded) if recorded else fact)
+
+    found = [Reason("CAUSE_REFUND", {"id": key}) for key, each in facts.refunds.items() if then(each.refunded_at)]
     found += [
         Reason(f"CAUSE_DISPUTE_{each.state.upper()}", {"id": key})
         for key, each in facts.disputes.items()
-        if each.at == at
+        if then(each.at)
     ]
-    found += [Reason("CAUSE_CANCELLED", {})] if facts.cancelled_at == at else []
-    found += [Reason("CAUSE_PAYMENT", {"id": key}) for key, each in facts.payments.items() if each.paid_at == at]
-    found += [Reason("CAUSE_DELIVERED", {})] if facts.delivered_at == at else []
-    by_staff = order.former and any(each.at == at and each.revision == entry["revision"] for each in order.written)
+    found += [Reason("CAUSE_CANCELLED", {})] if then(facts.cancelled_at) else []
+    found += [Reason("CAUSE_PAYMENT", {"id": key}) for key, each in facts.payments.items() if then(each.paid_at)]
+    found += [Reason("CAUSE_DELIVERED", {})] if then(facts.delivered_at) else []
+    by_staff = order.former and recorded == at
     if not found and by_staff:
         found.append(Reason("CAUSE_ATTRIBUTED", {}))
     return tuple(found[:1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from chalicelib.domain.accounts import distributor
 from chalicelib.domain.entry_reasons import entry_reasons
@@ -135,3 +136,12 @@ def test_what_has_no_fact_of_its_time_was_a_decision_of_staff() -> None:
     assert "CAUSE_ATTRIBUTED" not in codes(image, revision=1, happened_at=at(5).isoformat())
     assert "CAUSE_ATTRIBUTED" not in codes(image, revision=2, happened_at=at(4).isoformat())
     assert "CAUSE_ATTRIBUTED" not in codes(order(paid(line(1)), revision=1), happened_at=at(31).isoformat())
+
+
+def test_a_fact_of_a_clock_that_is_ahead_is_still_the_cause() -> None:
+    ahead = order(facts(line(1000), payments={"p-1": Payment(amount=1000, paid_at=at(9))}), terms())
+    recorded = structs.replace(ahead, written=(Written(revision=1, at=at(0)),), former=("cas",))
+    happened = at(0).isoformat()
+
+    assert "CAUSE_PAYMENT" in codes(recorded, happened_at=happened)
+    assert "CAUSE_ATTRIBUTED" not in codes(recorded, happened_at=happened)
