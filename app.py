@@ -2,6 +2,7 @@
 
 from chalice import Chalice
 
+from chalicelib.api.commissions import bp as commission_views
 from chalicelib.api.credit import bp as credit
 from chalicelib.api.customers import bp as customers
 from chalicelib.api.distributors import bp as distributors
@@ -30,6 +31,7 @@ for requests in (
     credit,
     merchants,
     orders,
+    commission_views,
     plans,
     simulations,
     replays,

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+PYTHON = ROOT / ".venv" / "bin" / "python"
 RUNS = 15
 TARGET = 1.15
 
@@ -66,7 +67,7 @@ def seconds(script: str) -> float:
     """The processor time one fresh process takes to start and run `script`, without the clean-up that no Lambda makes."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(
-        [sys.executable, "-c", f"{script}\nimport os\nos._exit(0)"],
+        [str(PYTHON) if PYTHON.exists() else sys.executable, "-c", f"{script}\nimport os\nos._exit(0)"],
         cwd=ROOT,
         env={**os.environ, **ENVIRONMENT},
         check=True,

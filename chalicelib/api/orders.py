@@ -1,8 +1,7 @@
-"""Orders: what storefronts report, and what it earned."""
+"""Orders: what storefronts report, and whom they went to."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -10,23 +9,16 @@ from chalice import Blueprint
 from msgspec import Meta, Struct
 
 from chalicelib.api import order_bodies
-from chalicelib.api.because import because, steps
 from chalicelib.api.callers import any_staff, distributor_self, scope, staff
 from chalicelib.api.endpoint import Call, endpoint
-from chalicelib.api.entries import EntryView, entry_view
 from chalicelib.api.fields import TEXT_PATTERN, Body, Id, Page
-from chalicelib.api.messages import Language
 from chalicelib.api.order_bodies import BatchOrderBody, ContactBody, OrderBody, OrderView
 from chalicelib.api.replies import Problem, problem_of
 from chalicelib.domain.contacts import normalise_email, normalise_phone
-from chalicelib.domain.earnings import Earnings, earnings
-from chalicelib.domain.entry_reasons import entry_reasons
+from chalicelib.domain.earnings import earnings
 from chalicelib.domain.errors import FenrunError, NotFound
-from chalicelib.domain.explanations import explanations
-from chalicelib.domain.orders import Order
 from chalicelib.flows import tokens
 from chalicelib.flows.attribute_order import Contact
-from chalicelib.flows.explain_order import LevelState, explain_order
 from chalicelib.flows.reattribute_order import reattribute_order
 from chalicelib.flows.record_order import record_order
 from chalicelib.store import orders
@@ -50,31 +42,6 @@ class Outcome(Struct, frozen=True):
 
 class BatchView(Struct, frozen=True):
     items: list[Outcome]
-
-
-class LineCommission(Struct, frozen=True):
-    """`base`: what the rates are of, after refunds. `direct`, `indirect` add up to the levels. `because`: every step from
-    the price to the cent, in words; `steps`: the same, by level."""
-
-    line_id: str
-    base: int
-    direct: int
-    indirect: int
-    because: str
-    steps: dict[str, list[str]]
-
-
-class CommissionsView(Struct, frozen=True):
-    order_id: str
-    currency: str
-    revision: int
-    plan: str | None
-    attributed_by: str | None
-    direct: LevelState | None
-    indirect: LevelState | None
-    capped: bool
-    lines: list[LineCommission]
-    entries: list[EntryView]
 
 
 def _contact(body: ContactBody) -> Contact:
@@ -136,63 +103,6 @@ def put_orders(call: Call) -> BatchView:
             problem = problem_of(error, call.language)
             items.append(Outcome(body.order_id, problem.status, problem=problem))
     return BatchView(items)
-
-
-def line_commissions(
-    order: Order,
-    earned: Earnings,
-    direct: Sequence[int],
-    indirect: Sequence[int],
-    language: Language,
-    *,
-    when: bool = True,
-) -> list[LineCommission]:
-    """The lines with these amounts at the two levels, and every step of why."""
-    why, currency = explanations(order, when=when), order.facts.currency
-    return [
-        LineCommission(
-            line_id=line.line_id,
-            base=line.base,
-            direct=direct[i],
-            indirect=indirect[i],
-            because=because(why[2 * i : 2 * i + 2], currency, language),
-            steps=steps(why[2 * i : 2 * i + 2], currency, language),
-        )
-        for i, line in enumerate(earned.direct.lines)
-    ]
-
-
-@endpoint(
-    bp,
-    "GET",
-    "/v1/orders/{order_id}/commissions",
-    who=scope("orders:read") | any_staff(),
-    answers=CommissionsView,
-    summary="What an order earns, for whom, why, and the entries that booked it",
-)
-def get_commissions(call: Call, order_id: str) -> CommissionsView:
-    explained = explain_order(order_id)
-    terms = explained.order.terms
-    return CommissionsView(
-        order_id=order_id,
-        currency=explained.order.facts.currency,
-        revision=explained.order.revision,
-        plan=f"{terms.plan_id}@{terms.version}" if terms else None,
-        attributed_by=terms.because if terms else None,
-        direct=explained.direct,
-        indirect=explained.indirect,
-        capped=explained.earned.capped,
-        lines=line_commissions(
-            explained.order,
-            explained.earned,
-            explained.earned.direct.by_line,
-            explained.earned.indirect.by_line,
-            call.language,
-        ),
-        entries=[
-            entry_view(entry, entry_reasons(entry, explained.order), call.language) for entry in explained.entries
-        ],
-    )
 
 
 class AttributeBody(Body):
