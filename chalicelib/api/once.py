@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -16,6 +17,7 @@ from chalicelib.api.replies import SAFE, status_of
 from chalicelib.domain.errors import Busy, Conflict, FenrunError, Malformed
 from chalicelib.observe import logger
 from chalicelib.store import transient
+from chalicelib.store.secrets import app_secret
 
 LONGEST_KEY = 255
 LEASE_SECONDS = 60
@@ -39,9 +41,11 @@ def identity(caller: Caller, method: str, path: str, key: str) -> str:
 
 
 def fingerprint(path: Mapping[str, str], query: Any, raw: bytes) -> str:
-    """What makes two requests the same: where they go, and every byte of their bodies."""
+    """What makes two requests the same: where they go, and every byte of their bodies. Keyed by the app's secret: a body
+    may hold a password, and a plain hash of it could be guessed from a copy of the table."""
     asked = sorted((name, query.getlist(name)) for name in query) if query else []
-    return _digest([dict(path), asked, hashlib.sha256(raw).hexdigest()])
+    where = json.dumps([dict(path), asked], ensure_ascii=True, sort_keys=True).encode()
+    return hmac.digest(app_secret().encode(), where + b"\n" + raw, "sha256").hex()
 
 
 def run_once(

@@ -156,11 +156,13 @@ def _described(who: Rule) -> str:
 
 
 def _refusals(entry: Endpoint) -> dict[str, Any]:
-    statuses = ["400", "429", "500"]
+    statuses = ["400", "404", "422", "429", "500", "503"]
     if not entry.who.public:
-        statuses += ["401", "403", "503"]
-    if "{" in entry.path:
-        statuses.append("404")
+        statuses += ["401", "403"]
+    if "sessions" in entry.path:
+        statuses.append("401")
+    if entry.method != "GET":
+        statuses.append("409")
     if entry.body is not None:
-        statuses += ["409", "413", "415", "422", "503"]
+        statuses += ["413", "415"]
     return {status: {"$ref": f"#/components/responses/Problem{status}"} for status in sorted(set(statuses))}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from chalicelib.api.fields import Amount, Body, Currency, Id, PositiveAmount, Quantity, Secret, Time
 from chalicelib.domain.errors import Fault, Malformed
@@ -113,7 +113,18 @@ class AttributedView(Struct, frozen=True):
     indirect: str | None
 
 
-class OrderView(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class LineView(Struct, frozen=True, kw_only=True):
+    line_id: str
+    amount: int
+    quantity: int
+    sku: str | None
+    product_id: str | None
+    category: str | None
+    merchant_id: str | None
+    cost: int | None
+
+
+class OrderView(Struct, frozen=True, kw_only=True):
     """The order as stored; `attributed` once its customer and lines were known. `stopped_at`: what is paid from then on does
     not earn, as long as the customer is overdue."""
 
@@ -124,10 +135,10 @@ class OrderView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     recorded_at: datetime
     placed_at: datetime | None = None
     updated_at: datetime | None = None
-    lines: tuple[Line, ...] = ()
+    lines: list[LineView] = []
     shipping: int = 0
     tax: int = 0
-    attribution: Carriers = Carriers()
+    attribution: dict[str, str | None] = {}
     payments: list[dict[str, Any]] = []
     refunds: list[dict[str, Any]] = []
     disputes: list[dict[str, Any]] = []
@@ -217,10 +228,10 @@ def view(order: Order) -> OrderView:
         recorded_at=order.recorded_at,
         placed_at=known.placed_at,
         updated_at=described.updated_at if described else None,
-        lines=known.lines,
+        lines=[LineView(**structs.asdict(line)) for line in known.lines],
         shipping=described.shipping if described else 0,
         tax=described.tax if described else 0,
-        attribution=known.attribution,
+        attribution=structs.asdict(known.attribution),
         payments=[{"payment_id": key, "amount": p.amount, "paid_at": p.paid_at} for key, p in known.payments.items()],
         refunds=[_refund_view(key, refund) for key, refund in known.refunds.items()],
         disputes=[
@@ -242,4 +253,6 @@ def view(order: Order) -> OrderView:
 
 def _refund_view(refund_id: str, refund: Refund) -> dict[str, Any]:
     given: dict[str, Any] = {"refund_id": refund_id, "refunded_at": refund.refunded_at, "state": refund.state}
-    return given | ({"lines": refund.lines} if refund.lines else {"amount": refund.amount})
+    return given | (
+        {"lines": [structs.asdict(part) for part in refund.lines]} if refund.lines else {"amount": refund.amount}
+    )

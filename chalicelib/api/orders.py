@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Annotated
 
 from chalice import Blueprint
-from msgspec import Meta, Struct
+from msgspec import DecodeError, Meta, Raw, Struct, ValidationError, json
 
 from chalicelib.api import order_bodies
 from chalicelib.api.callers import any_staff, distributor_self, scope, staff
 from chalicelib.api.endpoint import Call, endpoint
 from chalicelib.api.fields import TEXT_PATTERN, Body, Id, Page
 from chalicelib.api.order_bodies import BatchOrderBody, ContactBody, OrderBody, OrderView
+from chalicelib.api.parse import parse
 from chalicelib.api.replies import Problem, problem_of
 from chalicelib.domain.contacts import normalise_email, normalise_phone
 from chalicelib.domain.earnings import earnings
@@ -28,13 +29,19 @@ bp = Blueprint(__name__)
 
 
 class BatchBody(Body):
-    orders: Annotated[tuple[BatchOrderBody, ...], Meta(min_length=1, max_length=100)]
+    """Each of `orders` is a body of `PUT /v1/orders/{order_id}` with its `order_id`; it is read by itself."""
+
+    orders: Annotated[tuple[Raw, ...], Meta(min_length=1, max_length=100)]
+
+
+class _Named(Struct, frozen=True):
+    order_id: str | None = None
 
 
 class Outcome(Struct, frozen=True):
     """What became of one order of a batch: as `PUT` would have answered."""
 
-    order_id: str
+    order_id: str | None
     status: int
     order: OrderView | None = None
     problem: Problem | None = None
@@ -85,6 +92,14 @@ def get_order(call: Call, order_id: str) -> OrderView:
     return order_bodies.view(found)
 
 
+def _order_id(raw: Raw) -> str | None:
+    """Which order a body is of, as far as it says so."""
+    try:
+        return json.decode(raw, type=_Named).order_id
+    except (DecodeError, ValidationError):
+        return None
+
+
 @endpoint(
     bp,
     "POST",
@@ -96,12 +111,13 @@ def get_order(call: Call, order_id: str) -> OrderView:
 )
 def put_orders(call: Call) -> BatchView:
     items = []
-    for body in call.body.orders:
+    for raw in call.body.orders:
         try:
+            body = parse(bytes(raw), None, BatchOrderBody)
             items.append(Outcome(body.order_id, 200, order=_record(body.order_id, body, call.now)))
         except FenrunError as error:
             problem = problem_of(error, call.language)
-            items.append(Outcome(body.order_id, problem.status, problem=problem))
+            items.append(Outcome(_order_id(raw), problem.status, problem=problem))
     return BatchView(items)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -30,10 +29,10 @@ class Refresh(Body):
 
 
 class SessionView(msgspec.Struct, frozen=True):
-    """The tokens of a session: the access token goes into the Authorization header until `expires_at`."""
+    """The tokens of a session: the access token goes into the Authorization header, for `expires_in` seconds."""
 
     access_token: str
-    expires_at: datetime
+    expires_in: int
     refresh_token: str
     kind: Literal["distributor", "staff", "merchant"]
     id: str
@@ -85,7 +84,7 @@ def sign_out(call: Call) -> None:
 def _view(session: sessions.SignedIn, call: Call) -> SessionView:
     return SessionView(
         access_token=session.access_token,
-        expires_at=session.expires_at,
+        expires_in=int(session.expires_at.timestamp()) - int(call.now.timestamp()),
         refresh_token=session.refresh_token,
         kind=session.kind,
         id=session.subject,

@@ -208,7 +208,8 @@ def contradictions(known: Facts, said: Facts) -> list[Fault]:
             faults.append(Fault(f"refunds[{refund_id}]", "REFUND_DIFFERS"))
     for dispute_id, dispute in said.disputes.items():
         same_dispute = known.disputes.get(dispute_id, dispute)
-        if same_dispute.at == dispute.at and same_dispute != dispute:
+        closes = same_dispute.amount == dispute.amount and "open" in (same_dispute.state, dispute.state)
+        if same_dispute.at == dispute.at and same_dispute != dispute and not closes:
             faults.append(Fault(f"disputes[{dispute_id}]", "DISPUTE_DIFFERS"))
     return faults
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from chalicelib.domain.attribution import Person, Source, as_of, chosen_click, terms
 from chalicelib.domain.bindings import binding_at
@@ -42,6 +42,17 @@ class Decision(Struct, frozen=True):
     newcomers: tuple[str, ...]
     counted_orders: int | None = None
     months: tuple[tuple[Level, Ref, int | None], ...] = ()
+
+    def again(self, before: Terms) -> Decision:
+        """The same decision for an order that had terms already: what limits had counted for it counts once."""
+        kept = structs.replace(
+            self.terms,
+            customer_order_number=before.customer_order_number,
+            direct_this_month=before.direct_this_month,
+            indirect_this_month=before.indirect_this_month,
+            net_days=before.net_days,
+        )
+        return structs.replace(self, terms=kept, counted_orders=None, months=())
 
     def also(self, facts: Facts, earned: Earnings, counted: bool = False) -> list[dict[str, Any]]:
         """What must be stored together with the order. `counted`: another write counts it in the customer's item."""

@@ -52,14 +52,13 @@ def explain_order(order_id: str) -> Explained:
         for entry in statement.of_posting(account, written.at, f"{order_id}@{written.revision}")
         if entry["order_id"] == order_id
     ]
-    currency = order.facts.currency
-    return Explained(order, earned, _state(earned.direct, currency), _state(earned.indirect, currency), entries)
+    return Explained(order, earned, _state(order, earned.direct), _state(order, earned.indirect), entries)
 
 
-def _state(side: LevelEarning, currency: str) -> LevelState | None:
+def _state(order: Order, side: LevelEarning) -> LevelState | None:
     if side.beneficiary is None:
         return None
-    account = distributor(side.beneficiary.distributor_id, currency)
+    account = distributor(side.beneficiary.distributor_id, order.facts.currency)
     days = {b: ref(settings().ledger_table, account=account, at=keys.day(b)) for b in side.buckets if b.day != HELD}
     known = read(*days.values())
     # A day that is not in the books yet is on its way there.
@@ -73,6 +72,6 @@ def _state(side: LevelEarning, currency: str) -> LevelState | None:
     elif side.estimated:
         state = "estimated"
     else:
-        state = "reversed" if side.beneficiary.unpaid is None else "none"
+        state = "reversed" if order.written and side.beneficiary.unpaid is None else "none"
     amount = side.accrued or side.estimated
     return LevelState(side.beneficiary.distributor_id, amount, state, side.accrued, side.estimated, on)

@@ -28,8 +28,19 @@ def next_image(
     else:
         at = max(now, known.recorded_at)
         image = structs.replace(
-            known, facts=facts, terms=terms, stopped_at=stop, revision=known.revision + 1, recorded_at=at
+            known,
+            facts=facts,
+            terms=terms,
+            stopped_at=stop,
+            revision=known.revision + 1,
+            recorded_at=at,
+            former=tuple(sorted({*known.former, *_paid(known.terms) - _paid(terms)})),
         )
     if difference(known, image):
         image = structs.replace(image, written=(*image.written, Written(revision=image.revision, at=image.recorded_at)))
     return image
+
+
+def _paid(terms: Terms | None) -> set[str]:
+    """Whom the terms name."""
+    return {each.distributor_id for each in (terms.direct, terms.indirect) if each} if terms else set()

@@ -42,10 +42,7 @@ def reattribute_order(order_id: str, distributor_id: str, reason: str, by: str, 
             sponsor.person() if sponsor else None,
             owner,
         )
-        former = {each.distributor_id for each in (known.terms.direct, known.terms.indirect) if each}
-        image = next_image(
-            structs.replace(known, former=tuple(sorted({*known.former, *former}))), known.facts, terms, now
-        )
+        image = next_image(known, known.facts, terms, now)
         opened = [p.id for p in (direct, sponsor) if p and known.facts.currency not in p.currencies]
         record = audit.record(now, by, f"order.attribute: {reason}", f"order:{order_id}", known.terms, terms)
         if orders.save(

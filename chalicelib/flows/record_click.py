@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from chalicelib.domain.attribution import Click
-from chalicelib.domain.errors import Fault, Refused
+from chalicelib.domain.errors import Fault, Malformed, Refused
 from chalicelib.domain.people import normalised_code
 from chalicelib.domain.plans import AttributionRules
 from chalicelib.settings import settings
@@ -45,13 +45,18 @@ def record_click(code: str, url: str, referrer: str | None, now: datetime) -> Re
 def landing_page(wanted: str | None) -> str:
     """Where a link leads: the page asked for, if it is one of the shop, else the shop's front page.
 
-    Raises `Refused` for a page of another site (links must not carry visitors away), or while no shop is set.
+    Raises `Malformed` for what is no address, `Refused` for a page of another site (links must not carry visitors away), or
+    while no shop is set.
     """
     shop = settings().shop_url
     if not shop:
         raise Refused("NO_SHOP_URL")
     if wanted is None:
         return shop
-    if urlsplit(wanted)[:2] != urlsplit(shop)[:2]:
+    try:
+        site = urlsplit(wanted)[:2]
+    except ValueError:  # brackets or look-alikes of a slash in the host
+        raise Malformed("BAD_URL", Fault("to", "BAD_URL")) from None
+    if site != urlsplit(shop)[:2]:
         raise Refused("OTHER_SITE", Fault("to", "OTHER_SITE", {"shop": shop}))
     return wanted

@@ -39,9 +39,11 @@ _FOLLOW_AT_ONCE = 100
 def record_order(said: Facts, now: datetime, contact: Contact = NO_CONTACT) -> Order:
     """Merges what was said into the order and returns it as stored; what is known already changes nothing.
 
-    The order is attributed and its terms frozen as soon as its customer and lines are known. Raises `Conflict` where an
-    id comes again with other content, `Refused` where refunds exceed what was sold, `Busy` if others keep writing to the
-    same order for as long as the function may run.
+    The order is attributed and its terms frozen as soon as its customer and lines are known, as of when it was placed; if
+    that comes later, it is decided once more then, so that the order of arrival makes no difference.
+
+    Raises `Conflict` where an id comes again with other content, `Refused` where refunds exceed what was sold, `Busy` if
+    others keep writing to the same order for as long as the function may run.
 
     An order on account changes what its customer owes in the same transaction. Other orders of theirs that stop accruing
     for it, or go on, take two round trips more for every 8 of them.
@@ -94,12 +96,14 @@ def _step(known: Order | None, said: Facts, contact: Contact, items: Items, now:
     check_refunds(facts)
     _check_merchants(facts)
     terms, decision = (known.terms if known else None), None
-    if terms is None and ready(facts):
+    if ready(facts) and (terms is None or _was_guessed(known, facts)):
         missing = needed(facts, contact) - needed(said, contact)
         if missing:
             items = items | read(*missing)
         decision = decide(facts, contact, items, now)
-        terms = decision.terms if decision else None
+        if decision and terms:
+            decision = decision.again(terms)
+        terms = decision.terms if decision else terms
     elif terms and known and facts.lines != known.facts.lines:
         terms = _renarrowed(terms, facts, known.facts, items, now)
     if terms is None or terms.net_days is None or facts.customer_id is None:
@@ -113,6 +117,17 @@ def _step(known: Order | None, said: Facts, contact: Contact, items: Items, now:
     order = account.open.get(facts.order_id)
     stopped_at = end_of(order.missed, terms.time_zone) if order and order.missed else None
     return _Step(next_image(known, facts, terms, now, stopped_at), decision, owed, account)
+
+
+def _was_guessed(known: Order | None, facts: Facts) -> bool:
+    """Whether the order was decided without knowing when it was placed, and now that is known. Staff's word stands."""
+    return (
+        known is not None
+        and known.terms is not None
+        and known.terms.because != "staff"
+        and known.facts.placed_at is None
+        and facts.placed_at is not None
+    )
 
 
 def _others_follow(image: Order, account: Account | None, now: datetime) -> bool:

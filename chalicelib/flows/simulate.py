@@ -8,7 +8,7 @@ from msgspec import Struct, structs
 
 from chalicelib.domain.buckets import HELD
 from chalicelib.domain.earnings import Earnings, earnings
-from chalicelib.domain.orders import Facts, Order
+from chalicelib.domain.orders import Facts, Order, check_refunds
 from chalicelib.domain.plans import Plan, check
 from chalicelib.domain.rates import Level
 from chalicelib.domain.terms import Beneficiary, Terms
@@ -36,12 +36,14 @@ def simulate(
     direct_this_month: int,
     indirect_this_month: int,
 ) -> Simulation:
-    """The commissions of these facts under this plan. Raises `Refused` for a plan that contradicts itself.
+    """The commissions of these facts under this plan. Raises `Refused` for a plan that contradicts itself and for
+    refunds that exceed what was sold.
 
     When does not matter here, only how much: delivery is not waited for, and an order that names no payments counts as paid
     in full. One that names payments counts in the proportion in which they pay it.
     """
     check(plan)
+    check_refunds(facts)
     terms = Terms(
         plan_id="simulated",
         version=1,

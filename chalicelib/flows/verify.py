@@ -63,10 +63,11 @@ def _all(now: datetime) -> Proof:
     seen, waiting = set[str](), 0
     for order in reads.all_orders():
         seen.add(order.facts.order_id)
-        if proof.in_transit(books, order, now - _TRANSIT):
+        wrong = proof.order(books, order)
+        if wrong and proof.in_transit(books, order, now - _TRANSIT):
             waiting += 1
         else:
-            found += proof.order(books, order)
+            found += wrong
     return _proof(books, found + _without_order(books, seen), len(seen), waiting, proof.imbalance(books))
 
 
@@ -92,10 +93,11 @@ def _one(distributor_id: str, now: datetime) -> Proof:
         images |= orders.get_many(named[i : i + _PAGE])
     waiting = 0
     for order in images.values():
-        if proof.in_transit(books, order, now - _TRANSIT):
+        wrong = proof.order(books, order, distributor(distributor_id, order.facts.currency))
+        if wrong and proof.in_transit(books, order, now - _TRANSIT):
             waiting += 1
-            continue
-        found += proof.order(books, order, distributor(distributor_id, order.facts.currency))
+        else:
+            found += wrong
     off = {distributor_currency(m): 0 for m in found if m.what == "available" or m.what.startswith("DAY#")}
     for mismatch in found:
         if distributor_currency(mismatch) in off and not mismatch.what.startswith("order "):

@@ -9,6 +9,9 @@ from msgspec import DecodeError, json
 
 from chalicelib.domain.errors import Fault, Malformed
 
+_LONGEST = 1024
+"""Bytes of the longest sort key; what is longer is none of ours."""
+
 
 def sealed(key: dict[str, Any] | None) -> str | None:
     """The cursor for DynamoDB's last evaluated key; None at the end of the list."""
@@ -24,6 +27,8 @@ def opened(cursor: str | None, *names: str, **own: str) -> dict[str, Any] | None
         key = json.decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=dict[str, dict[str, str]])
     except (ValueError, DecodeError) as error:
         raise Malformed("BAD_CURSOR", Fault("cursor", "BAD_CURSOR")) from error
+    if not all(value.keys() == {"S"} and 0 < len(value["S"]) <= _LONGEST for value in key.values()):
+        raise Malformed("BAD_CURSOR", Fault("cursor", "BAD_CURSOR"))
     here = any((names, own))
     if here and (key.keys() != {*names, *own} or any(key[name] != {"S": value} for name, value in own.items())):
         raise Malformed("BAD_CURSOR", Fault("cursor", "BAD_CURSOR"))
