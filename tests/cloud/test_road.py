@@ -109,7 +109,9 @@ def test_a_batch_answers_for_each_order(key: Http, recruit: Person, fresh: str) 
     refunds = [{"refund_id": "r", "refunded_at": "2026-03-02T00:00:00Z", "amount": 10_001}]
     bad = order(10_000, customer=fresh, refunds=refunds) | {"order_id": f"{fresh}-bad"}
 
-    items = key.ok("POST", "/v1/orders/batch", {"orders": [good, bad]})["items"]
+    unread = {**good, "order_id": f"{fresh}-x", "currency": "QQQ"}
+    *items, last = key.ok("POST", "/v1/orders/batch", {"orders": [good, bad, unread]})["items"]
+    assert (last["order_id"], last["status"], last["problem"]["code"]) == (f"{fresh}-x", 400, "NO_SUCH_CURRENCY")
 
     assert [each["status"] for each in items] == [200, 422]
     assert key("GET", f"/v1/orders/{fresh}-bad").status == 404

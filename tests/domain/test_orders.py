@@ -186,7 +186,7 @@ def test_the_same_id_with_other_content_is_a_contradiction():
         line(100),
         payments={"p1": Payment(amount=1, paid_at=at()), "p2": Payment(amount=1, paid_at=at())},
         refunds={"r1": given_back(1), "r2": given_back(2)},
-        disputes={"d1": disputed(1), "d2": disputed(1)},
+        disputes={"d1": disputed(1, "lost"), "d2": disputed(1)},
     )
     new = facts(
         line(101),
@@ -203,6 +203,14 @@ def test_the_same_id_with_other_content_is_a_contradiction():
         ("refunds[r1]", "REFUND_DIFFERS"),
         ("disputes[d1]", "DISPUTE_DIFFERS"),
     ]
+
+
+def test_a_dispute_may_close_at_the_time_at_which_it_was_opened():
+    opened = facts(line(100), disputes={"d1": disputed(1)})
+    closed = facts(line(100), disputes={"d1": disputed(1, "won")})
+
+    assert contradictions(opened, closed) == contradictions(closed, opened) == []
+    assert join(opened, closed) == join(closed, opened) == closed
 
 
 def test_news_with_a_newer_time_of_its_own_is_no_contradiction():

@@ -136,6 +136,15 @@ def test_links_lead_to_the_shop_only(wanted: str | None, page: str | None, monke
             landing_page(wanted)
 
 
+@pytest.mark.parametrize("wanted", ["https://[", "https://shop.example\uff0fevil", "https://shop.example\u2100.evil"])
+def test_what_is_no_address_leads_nowhere(wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_URL", "https://shop.example/")
+    settings.cache_clear()
+
+    with pytest.raises(Malformed):
+        landing_page(wanted)
+
+
 def joining(**more: Any) -> Any:
     given = {"name": "Dan", "email": "dan@people.example", "phone": None, "password": "correct horse battery"}
     return given | {"invite_code": None, "locale": "en", "country": "DE", "now": NOW} | more

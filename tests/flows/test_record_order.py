@@ -12,6 +12,7 @@ from msgspec import structs
 from chalicelib.domain.errors import Conflict, Refused
 from chalicelib.domain.orders import Carriers, Dispute
 from chalicelib.domain.plans import Match, Override, Rule
+from chalicelib.flows.bind_customer import bind_customer
 from chalicelib.flows.record_order import record_order
 from chalicelib.flows.save_plan import save_plan
 from chalicelib.store import distributors, orders, plans
@@ -232,3 +233,31 @@ def test_an_order_has_as_many_merchants_as_one_posting_can_charge(merchants: int
     with pytest.raises(Refused) as refused:
         record_order(order, NOW)
     assert refused.value.faults[0].path == "lines"
+
+
+def test_when_it_was_placed_decides_even_if_that_is_known_last() -> None:
+    save_plan("default", plan(direct=Rule(rate="0.5")), at(-1), "staff:1", at(-1))
+    code = Carriers(code="ANN")
+    known_last = said("o-1", description=described(line(10_000)), attribution=code)
+    known_first = said("o-2", placed_at=at(-2), attribution=code)
+
+    guessed = record_order(known_last, NOW)
+    late = record_order(said("o-1", placed_at=at(-2)), NOW)
+    record_order(known_first, NOW)
+    early = record_order(said("o-2", description=described(line(10_000))), NOW)
+
+    assert guessed.terms and guessed.terms.version == 2
+    assert late.terms == early.terms
+    assert late.terms and late.terms.version == 1
+
+
+def test_who_had_an_order_before_it_was_decided_again_keeps_their_entries() -> None:
+    bind_customer("c-1", "CAS", None, at(-3))
+    bind = record_order(said("o-1", description=described(line(10_000)), payments=paid()), NOW)
+
+    again = record_order(said("o-1", placed_at=at(-5)), NOW)
+
+    assert bind.terms and bind.terms.direct and bind.terms.direct.distributor_id == "cas"
+    assert again.terms and again.terms.direct is None
+    assert again.former == ("ann", "cas")
+    assert len(again.written) == 2

@@ -83,6 +83,8 @@ def test_accounts_in_several_currencies_are_one_statement() -> None:
         {"account": {"S": ANN}},
         {"at": {"S": "BALANCE"}},
         {"at": {"N": "1"}},
+        {"at": {"S": ""}},
+        {"at": {"S": "ENTRY#" + "x" * 2000}},
         {"at": {"S": "ENTRY#1"}, "more": {"S": "x"}},
         {"id": {"S": "x"}},
     ],
