@@ -68,6 +68,8 @@ class RefundBody(Body):
 
 
 class DisputeBody(Body):
+    """`at`: when the dispute came into this `state`; the newest state counts, at the same time a closed one."""
+
     dispute_id: Id
     amount: PositiveAmount
     state: Literal["open", "won", "lost"]
