@@ -8,11 +8,11 @@ from typing import Annotated
 from chalice import Blueprint
 from msgspec import DecodeError, Meta, Raw, Struct, ValidationError, json
 
-from chalicelib.api import order_bodies
 from chalicelib.api.callers import any_staff, distributor_self, scope, staff
 from chalicelib.api.endpoint import Call, endpoint
 from chalicelib.api.fields import TEXT_PATTERN, Body, Id, Page
-from chalicelib.api.order_bodies import BatchOrderBody, ContactBody, OrderBody, OrderView
+from chalicelib.api.order_bodies import BatchOrderBody, ContactBody, OrderBody, facts
+from chalicelib.api.order_views import OrderView, view
 from chalicelib.api.parse import parse
 from chalicelib.api.replies import Problem, problem_of
 from chalicelib.domain.contacts import normalise_email, normalise_phone
@@ -61,7 +61,7 @@ def _contact(body: ContactBody) -> Contact:
 
 
 def _record(order_id: str, body: OrderBody, now: datetime) -> OrderView:
-    return order_bodies.view(record_order(order_bodies.facts(order_id, body), now, _contact(body.contact)))
+    return view(record_order(facts(order_id, body), now, _contact(body.contact)))
 
 
 @endpoint(
@@ -89,7 +89,7 @@ def get_order(call: Call, order_id: str) -> OrderView:
     found = orders.get(order_id)
     if found is None:
         raise NotFound("NOT_FOUND")
-    return order_bodies.view(found)
+    return view(found)
 
 
 def _order_id(raw: Raw) -> str | None:
@@ -137,7 +137,7 @@ class AttributeBody(Body):
 )
 def post_attribution(call: Call, order_id: str) -> OrderView:
     body = call.body
-    return order_bodies.view(reattribute_order(order_id, body.distributor_id, body.reason, call.caller.name, call.now))
+    return view(reattribute_order(order_id, body.distributor_id, body.reason, call.caller.name, call.now))
 
 
 class OrderSummary(Struct, frozen=True):
@@ -171,17 +171,17 @@ def get_distributor_orders(call: Call, distributor_id: str) -> OrdersView:
     page, following = orders.of_distributor(distributor_id, call.query.limit, call.query.cursor)
     items = []
     for order in page:
-        facts, mine = order.facts, earnings(order).direct
+        known, mine = order.facts, earnings(order).direct
         items.append(
             OrderSummary(
-                order_id=facts.order_id,
-                currency=facts.currency,
-                placed_at=facts.placed_at,
-                amount=sum(line.amount for line in facts.lines),
-                paid=sum(payment.amount for payment in facts.payments.values()),
+                order_id=known.order_id,
+                currency=known.currency,
+                placed_at=known.placed_at,
+                amount=sum(line.amount for line in known.lines),
+                paid=sum(payment.amount for payment in known.payments.values()),
                 commission=mine.accrued,
                 estimated=mine.estimated,
-                cancelled=facts.cancelled_at is not None,
+                cancelled=known.cancelled_at is not None,
             )
         )
     return OrdersView(items, following)

@@ -29,11 +29,6 @@ def day(bucket: Bucket) -> str:
     return f"DAY#{bucket.day}#{bucket.hold_days:03d}"
 
 
-def bucket_of(key: str) -> Bucket:
-    _, on, hold = key.split("#")
-    return Bucket(on, int(hold))
-
-
 def total_day(day: str) -> str:
     """The DAY item of an account that only counts by day: merchants, clearing, bank, tax, fees."""
     return f"DAY#{day}"
