@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from functools import cache
 from typing import Any
@@ -27,19 +26,18 @@ def _client() -> Any:
 def app_secret() -> str:
     """The secret from which signing keys and blind indexes are derived; at most five minutes old.
 
-    A plain string, or a JSON object with `app_secret`. Raises Busy if it cannot be had: without it nobody is let in.
+    Raises Busy if it cannot be had: without it nobody is let in.
     """
     arn = settings().secret_arn
     now = time.monotonic()
     if (held := _held.get(arn)) and now - held[0] < _HELD_SECONDS:
         return held[1]
     try:
-        text: str = _client().get_secret_value(SecretId=arn)["SecretString"]
+        secret: str = _client().get_secret_value(SecretId=arn)["SecretString"]
     except (ClientError, ConnectionError, HTTPClientError) as error:
         raise Busy("BUSY") from error
-    secret = json.loads(text)["app_secret"] if text.lstrip().startswith("{") else text
-    if not isinstance(secret, str) or len(secret) < 32:
-        raise ValueError("the application's secret must be a string of at least 32 characters")
+    if len(secret) < 32:
+        raise ValueError("the application's secret must have at least 32 characters")
     _held[arn] = (now, secret)
     return secret
 
