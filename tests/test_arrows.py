@@ -7,15 +7,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-EDGES = {"api", "webhooks", "streams", "schedules"}
+EDGES = {"api", "streams", "schedules"}
 SHARED = {"settings", "observe"}
 
 MAY_IMPORT = {
     "domain": set(),
+    "bodies": {"domain"},
     "rails": {"domain"} | SHARED,
+    "webhooks": {"domain", "bodies"},
     "store": {"domain"} | SHARED,
-    "flows": {"domain", "store", "rails"} | SHARED,
-    **{edge: {"domain", "flows", "store"} | SHARED for edge in EDGES},
+    "flows": {"domain", "store", "rails", "webhooks"} | SHARED,
+    **{edge: {"domain", "bodies", "flows", "store"} | SHARED for edge in EDGES},
     "settings": set(),
     "observe": {"settings"},
 }

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from chalicelib.api.callers import scope, staff
 from chalicelib.api.endpoint import Call, endpoint
-from chalicelib.api.fields import Amount, Body, Currency
+from chalicelib.bodies.fields import Amount, Body, Currency
 from chalicelib.domain.credit import CreditTerms
 from chalicelib.flows.credit_terms import Ageing, read_ageing, read_credit_terms, set_credit_terms
 

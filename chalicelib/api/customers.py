@@ -11,8 +11,8 @@ from msgspec import Meta, Struct
 
 from chalicelib.api.callers import any_staff, anyone, scope, staff
 from chalicelib.api.endpoint import Call, endpoint
-from chalicelib.api.fields import Body, Time, Url
-from chalicelib.api.order_bodies import Carrier
+from chalicelib.bodies.fields import Body, Time, Url
+from chalicelib.bodies.orders import Carrier
 from chalicelib.domain.bindings import Binding
 from chalicelib.domain.errors import Fault, Malformed
 from chalicelib.flows.bind_customer import bind_customer, read_binding

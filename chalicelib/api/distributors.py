@@ -10,8 +10,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from chalicelib.api.callers import any_staff, anyone, distributor_self, scope, staff
 from chalicelib.api.endpoint import Call, endpoint
 from chalicelib.api.entries import EntryView, entry_view
-from chalicelib.api.fields import Body, Country, Currency, Floor, Locale, Name, Page, Secret
-from chalicelib.api.order_bodies import Carrier
+from chalicelib.bodies.fields import Body, Country, Currency, Floor, Locale, Name, Page, Secret
+from chalicelib.bodies.orders import Carrier
 from chalicelib.domain import floor
 from chalicelib.domain.contacts import masked_email, masked_phone
 from chalicelib.domain.errors import Fault, Malformed

@@ -15,10 +15,10 @@ from chalice import Blueprint, Response
 
 from chalicelib.api import once
 from chalicelib.api.callers import NOBODY, Caller, Rule, authenticate
-from chalicelib.api.fields import ID_PATTERN
 from chalicelib.api.messages import Language, language_of
-from chalicelib.api.parse import parse, parse_query, refusal
 from chalicelib.api.replies import SAFE, problem, reply
+from chalicelib.bodies.fields import ID_PATTERN
+from chalicelib.bodies.parse import parse, parse_query, refusal
 from chalicelib.domain.errors import Busy, Fault, FenrunError, Malformed
 from chalicelib.observe import count, flush, logger
 

@@ -8,7 +8,7 @@ from chalice import Blueprint
 
 from chalicelib.api.callers import scope, staff
 from chalicelib.api.endpoint import Call, endpoint
-from chalicelib.api.fields import Body, Id, Time
+from chalicelib.bodies.fields import Body, Id, Time
 from chalicelib.flows.verify import Proof, verify
 
 bp = Blueprint(__name__)

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from chalicelib.api.callers import any_staff, merchant_self, scope, staff
 from chalicelib.api.endpoint import Call, endpoint
-from chalicelib.api.fields import Body, Currency, Name, Secret
+from chalicelib.bodies.fields import Body, Currency, Name, Secret
 from chalicelib.domain.buckets import day_of
 from chalicelib.flows.merchants import add_merchant_user, existing, save_merchant
 from chalicelib.flows.read_merchant import MerchantStatement, merchant_order, merchant_statements

@@ -10,11 +10,11 @@ from msgspec import DecodeError, Meta, Raw, Struct, ValidationError, json
 
 from chalicelib.api.callers import any_staff, distributor_self, scope, staff
 from chalicelib.api.endpoint import Call, endpoint
-from chalicelib.api.fields import TEXT_PATTERN, Body, Id, Page
-from chalicelib.api.order_bodies import BatchOrderBody, ContactBody, OrderBody, facts
 from chalicelib.api.order_views import OrderView, view
-from chalicelib.api.parse import parse
 from chalicelib.api.replies import Problem, problem_of
+from chalicelib.bodies.fields import TEXT_PATTERN, Body, Id, Page
+from chalicelib.bodies.orders import BatchOrderBody, ContactBody, OrderBody, facts
+from chalicelib.bodies.parse import parse
 from chalicelib.domain.contacts import normalise_email, normalise_phone
 from chalicelib.domain.earnings import earnings
 from chalicelib.domain.errors import FenrunError, NotFound

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from chalicelib.api.callers import any_staff, distributor_self
 from chalicelib.api.endpoint import Call, endpoint
-from chalicelib.api.fields import Body
+from chalicelib.bodies.fields import Body
 from chalicelib.domain.payout_methods import PayoutMethod, masked
 from chalicelib.flows.read_balance import existing
 from chalicelib.flows.set_payout_method import set_payout_method

@@ -9,9 +9,9 @@ from msgspec import Meta, Struct
 
 from chalicelib.api.callers import any_staff, distributor, scope, staff
 from chalicelib.api.endpoint import Call, endpoint
-from chalicelib.api.fields import TEXT_PATTERN, Body, Currency, Id, Page, PositiveAmount
 from chalicelib.api.messages import detail
 from chalicelib.api.payout_views import PayoutList, PayoutView, payout_view
+from chalicelib.bodies.fields import TEXT_PATTERN, Body, Currency, Id, Page, PositiveAmount
 from chalicelib.domain.errors import Fault, Malformed
 from chalicelib.domain.payouts import UNFINISHED, Payout, State
 from chalicelib.flows.decide_payout import decide_payout

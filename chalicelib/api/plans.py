@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from chalicelib.api.callers import any_staff, scope, staff
 from chalicelib.api.endpoint import Call, endpoint
-from chalicelib.api.fields import Body, Floor, Time
+from chalicelib.bodies.fields import Body, Floor, Time
 from chalicelib.domain import floor
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.plans import Plan

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct, field
 
 from chalicelib.api.callers import any_staff, scope, staff
 from chalicelib.api.endpoint import Call, endpoint
-from chalicelib.api.fields import Body, Floor, floor_of_its_plan
+from chalicelib.bodies.fields import Body, Floor, floor_of_its_plan
 from chalicelib.domain.buckets import day_of
 from chalicelib.domain.errors import Fault, Malformed
 from chalicelib.domain.plans import Plan

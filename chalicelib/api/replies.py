@@ -13,6 +13,7 @@ from chalicelib.domain import errors
 _STATUS: dict[type[errors.FenrunError], int] = {
     errors.Malformed: 400,
     errors.NotAuthenticated: 401,
+    errors.Rejected: 401,
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,

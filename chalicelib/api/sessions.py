@@ -9,7 +9,7 @@ from chalice import Blueprint
 
 from chalicelib.api.callers import any_staff, anyone, distributor, merchant
 from chalicelib.api.endpoint import Call, endpoint
-from chalicelib.api.fields import Body, Secret
+from chalicelib.bodies.fields import Body, Secret
 from chalicelib.flows import sessions
 
 bp = Blueprint(__name__)

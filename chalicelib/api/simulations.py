@@ -10,8 +10,8 @@ from msgspec import Meta, Struct
 from chalicelib.api.callers import any_staff, scope
 from chalicelib.api.commissions import LineCommission, line_commissions
 from chalicelib.api.endpoint import Call, endpoint
-from chalicelib.api.fields import Amount, Body, Floor, Id, floor_of_its_plan
-from chalicelib.api.order_bodies import OrderBody, facts
+from chalicelib.bodies.fields import Amount, Body, Floor, Id, floor_of_its_plan
+from chalicelib.bodies.orders import OrderBody, facts
 from chalicelib.domain.plans import Plan
 from chalicelib.flows.simulate import simulate
 

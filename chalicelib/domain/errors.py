@@ -38,6 +38,10 @@ class NotAuthenticated(FenrunError):
     """Nobody known is calling (401)."""
 
 
+class Rejected(FenrunError):
+    """A notification is not what its provider would have sent to this connection (401)."""
+
+
 class Forbidden(FenrunError):
     """The caller is known and may not do this (403)."""
 

@@ -40,8 +40,12 @@ class Description(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Payment(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Money collected. `running`: `amount` is all that `source` had collected by then, not one payment of it."""
+
     amount: int
     paid_at: datetime
+    source: str | None = None
+    running: bool = False
 
 
 class RefundLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -51,12 +55,18 @@ class RefundLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Refund(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Money given back: for `lines`, or as one `amount` that is spread over the lines. A `failed` one never counts."""
+    """Money given back: for `lines`, or as one `amount` that is spread over the lines. A `failed` one never counts.
+
+    `source`: the payment that it comes from, where that is known. `running`: `amount` is all that was given back of
+    `source` by then, single refunds of it included.
+    """
 
     refunded_at: datetime
     lines: tuple[RefundLine, ...] = ()
     amount: int | None = None
     state: Literal["succeeded", "failed"] = "succeeded"
+    source: str | None = None
+    running: bool = False
 
 
 class Dispute(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -12,7 +12,7 @@ from chalicelib.api import endpoint as endpoint_module
 from chalicelib.api import endpoint as frame
 from chalicelib.api.callers import NOBODY, Caller, Rule, anyone, distributor, distributor_self, scope, staff
 from chalicelib.api.endpoint import Call, endpoint
-from chalicelib.api.fields import Amount, Body, Page
+from chalicelib.bodies.fields import Amount, Body, Page
 from chalicelib.domain.errors import Busy, Conflict, Fault, Forbidden, NotAuthenticated, NotFound, Refused, TooMany
 from chalicelib.observe import logger
 

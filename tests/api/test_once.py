@@ -12,7 +12,7 @@ from chalicelib.api import endpoint as frame
 from chalicelib.api import once
 from chalicelib.api.callers import Caller, distributor, scope
 from chalicelib.api.endpoint import Call, endpoint
-from chalicelib.api.fields import Amount, Body
+from chalicelib.bodies.fields import Amount, Body
 from chalicelib.domain.errors import Busy, Refused
 from chalicelib.store import transient
 

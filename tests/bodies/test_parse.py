@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 import pytest
 from msgspec import Meta, field
 
-from chalicelib.api.fields import Amount, Body, Currency, Id, Page, Quantity, Rate, Time, Url
 from chalicelib.api.messages import catalogue, detail
-from chalicelib.api.parse import MAX_BODY, parse, parse_query
+from chalicelib.bodies.fields import Amount, Body, Currency, Id, Page, Quantity, Rate, Time, Url
+from chalicelib.bodies.parse import MAX_BODY, parse, parse_query
 from chalicelib.domain.errors import FenrunError, Malformed, TooLarge, UnsupportedMedia
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from chalicelib.api.fields import PATTERN_CODES
+from chalicelib.bodies.fields import PATTERN_CODES
 from chalicelib.domain.errors import Fault, Malformed, Refused, TooLarge, UnsupportedMedia
 
 Parsed = TypeVar("Parsed")

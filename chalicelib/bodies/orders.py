@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from msgspec import Meta
 
-from chalicelib.api.fields import Amount, Body, Currency, Id, PositiveAmount, Quantity, Secret, Time
+from chalicelib.bodies.fields import Amount, Body, Currency, Id, PositiveAmount, Quantity, Secret, Time
 from chalicelib.domain.errors import Fault, Malformed
 from chalicelib.domain.orders import (
     Carriers,

@@ -1,0 +1,80 @@
+"""What providers deliver: a request that claims to be a notification, the connection it is for, and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from msgspec import Struct, field
+
+from chalicelib.domain.orders import Facts
+
+Report = Literal["order", "payments", "refunds", "disputes"]
+REPORTS: frozenset[Report] = frozenset({"order", "payments", "refunds", "disputes"})
+
+
+class Request(Struct, frozen=True):
+    """A notification as it arrived: header names in lower case, and the body's bytes untouched."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        return self.headers.get(name)
+
+
+class ConnectionSettings(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the operator says about one account at a provider.
+
+    `account`: whose deliveries these are (shop domain, merchant account, app id …): others are refused. `order_id`, `code`,
+    `coupon`, `click_id`: the places (see `webhooks/places.py`) where these stand in what is described, the first that
+    holds something counts; None is the provider's own list. `order_prefix` comes before every order id. `merchant_id` is
+    the merchant of every line. `reports`: which facts are taken from here, where another connection knows the others
+    better. `paid_on`: Adyen's captures may be separate.
+    """
+
+    account: str | None = None
+    order_id: tuple[str, ...] | None = None
+    order_prefix: str = ""
+    code: tuple[str, ...] | None = None
+    coupon: tuple[str, ...] | None = None
+    click_id: tuple[str, ...] | None = None
+    merchant_id: str | None = None
+    reports: frozenset[Report] = REPORTS
+    paid_on: Literal["authorisation", "capture"] = "authorisation"
+
+
+class Connection(Struct, frozen=True, kw_only=True):
+    """One account at a provider. `secrets` by name, several each while they are rotated; only in memory."""
+
+    connection_id: str
+    provider: str
+    settings: ConnectionSettings = ConnectionSettings()
+    secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def held(self, name: str) -> tuple[str, ...]:
+        return self.secrets.get(name, ())
+
+
+class Payload(Struct, frozen=True, kw_only=True):
+    """A delivery that verified. `delivery_id` is the same when the provider sends it again; `content` is what it says: the
+    body, or what was encrypted in it."""
+
+    delivery_id: str
+    topic: str
+    content: bytes
+    settings: ConnectionSettings = ConnectionSettings()
+
+
+class Said(Struct, frozen=True, kw_only=True):
+    """What a payload says about one order.
+
+    `payment` names the provider's own payment. Where `facts.order_id` is empty, the order is the one that an earlier
+    or later delivery names together with the same payment. `email` and `phone` are compared with the distributors' own,
+    never stored; they also stand for a guest who has no customer id.
+    """
+
+    facts: Facts
+    payment: str | None = None
+    email: str | None = None
+    phone: str | None = None
