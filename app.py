@@ -3,9 +3,11 @@
 from chalice import Chalice
 
 from chalicelib.api.commissions import bp as commission_views
+from chalicelib.api.connections import bp as connections
 from chalicelib.api.credit import bp as credit
 from chalicelib.api.customers import bp as customers
 from chalicelib.api.distributors import bp as distributors
+from chalicelib.api.inbox import bp as inbox
 from chalicelib.api.ledger import bp as ledger
 from chalicelib.api.merchants import bp as merchants
 from chalicelib.api.orders import bp as orders
@@ -15,7 +17,10 @@ from chalicelib.api.plans import bp as plans
 from chalicelib.api.replays import bp as replays
 from chalicelib.api.sessions import bp as sessions
 from chalicelib.api.simulations import bp as simulations
+from chalicelib.api.storefront import bp as storefront
 from chalicelib.api.system import bp as system
+from chalicelib.api.webhooks import bp as webhooks
+from chalicelib.schedules.inbox import bp as redelivery
 from chalicelib.schedules.mature import bp as mature
 from chalicelib.schedules.overdue import bp as overdue
 from chalicelib.schedules.replay import bp as replay
@@ -28,6 +33,7 @@ for requests in (
     sessions,
     distributors,
     customers,
+    storefront,
     credit,
     merchants,
     orders,
@@ -38,7 +44,10 @@ for requests in (
     payouts,
     payout_methods,
     ledger,
+    connections,
+    webhooks,
+    inbox,
 ):
     app.register_blueprint(requests)
-for events in (commissions, mature, settle, overdue, replay):
+for events in (commissions, mature, settle, overdue, replay, redelivery):
     app.register_blueprint(events)

@@ -17,6 +17,8 @@ _NAMES = (
     "SETTINGS_TABLE",
     "AUDIT_TABLE",
     "TRANSIENT_TABLE",
+    "INBOX_TABLE",
+    "CONNECTION_SECRETS",
     "FILES_BUCKET",
     "SECRET_ARN",
     "REPLAY_FUNCTION",
@@ -75,6 +77,15 @@ class Settings:
     @property
     def transient_table(self) -> str:
         return self._needed("TRANSIENT_TABLE")
+
+    @property
+    def inbox_table(self) -> str:
+        return self._needed("INBOX_TABLE")
+
+    @property
+    def connection_secrets(self) -> str:
+        """What the names of connections' secrets begin with."""
+        return self._needed("CONNECTION_SECRETS")
 
     @property
     def files_bucket(self) -> str:

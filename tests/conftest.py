@@ -27,7 +27,7 @@ def tables(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
         become(monkeypatch, {})
         environment = create_tables(boto3.client("dynamodb"))
         created = boto3.client("secretsmanager").create_secret(Name="fenrun", SecretString=SECRET)
-        environment["SECRET_ARN"] = created["ARN"]
+        environment |= {"SECRET_ARN": created["ARN"], "CONNECTION_SECRETS": "fenrun/connections/"}
         become(monkeypatch, environment)
         yield environment
     forget()
@@ -74,7 +74,7 @@ def cloud_env(stack: Stack, local: dict[str, Any], monkeypatch: pytest.MonkeyPat
 def cloud_tables(endpoint: str, local: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Empty tables of this test's own in MiniStack, with no functions behind them: for threads, faults and many rows."""
     environment = create_tables(local["dynamodb"], prefix=f"t{uuid4().hex[:8]}")
-    others = {"SECRET_ARN": local["secret"], "AWS_ENDPOINT_URL": endpoint}
+    others = {"SECRET_ARN": local["secret"], "CONNECTION_SECRETS": "tests/connections/", "AWS_ENDPOINT_URL": endpoint}
     become_local(monkeypatch, environment | others, local["connection"])
     return environment
 

@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "store": {"domain"} | SHARED,
     "flows": {"domain", "store", "rails", "webhooks"} | SHARED,
     **{edge: {"domain", "bodies", "flows", "store"} | SHARED for edge in EDGES},
+    "api": {"domain", "bodies", "webhooks", "flows", "store"} | SHARED,
     "settings": set(),
     "observe": {"settings"},
 }

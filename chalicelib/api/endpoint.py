@@ -55,6 +55,7 @@ class Endpoint:
     status: int
     summary: str
     idempotent: bool
+    raw: bool
     tag: str
     name: str
 
@@ -74,24 +75,27 @@ def endpoint(
     answers: Any = None,
     status: int = 200,
     idempotent: bool | None = None,
+    raw: bool = False,
+    cors: bool = False,
 ) -> Callable[[View], View]:
     """Registers a view `(call: Call, **path) -> object | chalice.Response` for a route.
 
     The view runs only for whom `who` allows, with body and query of the given types. Under an Idempotency-Key it runs
-    once (POST, PUT and PATCH, unless `idempotent` says otherwise). Its object is sent as JSON with `status`.
+    once (POST, PUT and PATCH, unless `idempotent` says otherwise). Its object is sent as JSON with `status`. A `raw`
+    route takes any body and any query as they come. With `cors`, scripts of any site may call it and read its answer.
     """
     replayable = idempotent if idempotent is not None else method in ("POST", "PUT", "PATCH")
 
     def register(view: View) -> View:
         tag = view.__module__.rpartition(".")[2]
-        entry = Endpoint(method, path, who, body, query, answers, status, summary, replayable, tag, view.__name__)
+        entry = Endpoint(method, path, who, body, query, answers, status, summary, replayable, raw, tag, view.__name__)
 
         @functools.wraps(view)
         def framed(**path_params: str) -> Response:
             return _answer(entry, view, bp.current_request, path_params)
 
         # Chalice would answer 415 by itself in its own form: `parse` looks at the type instead.
-        bp.route(path, methods=[method], content_types=["*/*"])(framed)
+        bp.route(path, methods=[method], content_types=["*/*"], cors=cors)(framed)
         ENDPOINTS.append(entry)
         return view
 
@@ -135,11 +139,12 @@ def _run(
     logger.append_keys(caller=caller.name)
     entry.who.check(caller, path)
     raw = request.raw_body
-    if entry.body is None and raw.strip():
+    if entry.body is None and not entry.raw and raw.strip():
         raise Malformed("BODY_NOT_EXPECTED")
     body = None if entry.body is None else parse(raw, request.headers.get("content-type"), entry.body)
     params = request.query_params
-    query = parse_query({name: params.getlist(name) for name in params} if params else {}, entry.query)
+    given = {name: params.getlist(name) for name in params} if params and not entry.raw else {}
+    query = parse_query(given, entry.query)
     key = once.key_of(request.headers.get("idempotency-key")) if entry.idempotent else None
     once_id = once.identity(caller, entry.method, entry.path, key) if key else None
 

@@ -13,17 +13,15 @@ from chalicelib.api.endpoint import Call, endpoint
 from chalicelib.api.order_views import OrderView, view
 from chalicelib.api.replies import Problem, problem_of
 from chalicelib.bodies.fields import TEXT_PATTERN, Body, Id, Page
-from chalicelib.bodies.orders import BatchOrderBody, ContactBody, OrderBody, facts
+from chalicelib.bodies.orders import BatchOrderBody, OrderBody, facts
 from chalicelib.bodies.parse import parse
-from chalicelib.domain.contacts import normalise_email, normalise_phone
 from chalicelib.domain.earnings import earnings
 from chalicelib.domain.errors import FenrunError, NotFound
-from chalicelib.flows import tokens
-from chalicelib.flows.attribute_order import Contact
+from chalicelib.domain.running import payments
+from chalicelib.flows.contacts import blinded
 from chalicelib.flows.reattribute_order import reattribute_order
 from chalicelib.flows.record_order import record_order
 from chalicelib.store import orders
-from chalicelib.store.secrets import app_secret
 
 bp = Blueprint(__name__)
 
@@ -51,17 +49,8 @@ class BatchView(Struct, frozen=True):
     items: list[Outcome]
 
 
-def _contact(body: ContactBody) -> Contact:
-    email = normalise_email(body.email) if body.email else None
-    phone = normalise_phone(body.phone) if body.phone else None
-    return Contact(
-        email=tokens.blind(app_secret(), "email", email) if email else None,
-        phone=tokens.blind(app_secret(), "phone", phone) if phone else None,
-    )
-
-
 def _record(order_id: str, body: OrderBody, now: datetime) -> OrderView:
-    return view(record_order(facts(order_id, body), now, _contact(body.contact)))
+    return view(record_order(facts(order_id, body), now, blinded(body.contact.email, body.contact.phone)))
 
 
 @endpoint(
@@ -178,7 +167,7 @@ def get_distributor_orders(call: Call, distributor_id: str) -> OrdersView:
                 currency=known.currency,
                 placed_at=known.placed_at,
                 amount=sum(line.amount for line in known.lines),
-                paid=sum(payment.amount for payment in known.payments.values()),
+                paid=sum(payment.amount for payment in payments(known).values()),
                 commission=mine.accrued,
                 estimated=mine.estimated,
                 cancelled=known.cancelled_at is not None,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Literal
 
 from msgspec import Struct, field
 
+from chalicelib.domain.errors import Fault, FenrunError
 from chalicelib.domain.orders import Facts
 
 Report = Literal["order", "payments", "refunds", "disputes"]
@@ -78,3 +80,40 @@ class Said(Struct, frozen=True, kw_only=True):
     payment: str | None = None
     email: str | None = None
     phone: str | None = None
+
+
+State = Literal["received", "done", "ignored", "stuck"]
+OPEN: frozenset[State] = frozenset({"received", "stuck"})
+
+
+class Trouble(Struct, frozen=True, omit_defaults=True):
+    """Why a delivery could not be acted on: a code of the catalogue, with its figures, and the faults it names."""
+
+    code: str
+    params: dict[str, str | int] = field(default_factory=dict)
+    faults: tuple[Fault, ...] = ()
+
+    @staticmethod
+    def of(error: FenrunError) -> Trouble:
+        return Trouble(error.code, dict(error.params), error.faults)
+
+
+class Delivery(Struct, frozen=True, kw_only=True):
+    """A delivery that verified, as the inbox keeps it. `done`: what it says is recorded; `ignored`: it says nothing about
+    orders; `stuck`: it could not be acted on, `trouble` says why, and after how many `attempts`; `received`: not acted on
+    yet. `headers`: those worth keeping."""
+
+    id: str
+    connection_id: str
+    provider: str
+    delivery_id: str
+    topic: str
+    received_at: datetime
+    sha256: str
+    size: int
+    state: State = "received"
+    headers: dict[str, str] = field(default_factory=dict)
+    order_ids: tuple[str, ...] = ()
+    attempts: int = 0
+    tried_at: datetime | None = None
+    trouble: Trouble | None = None

@@ -14,6 +14,8 @@ SCOPES = frozenset(
     {
         "audit:read",
         "clicks:write",
+        "connections:read",
+        "connections:write",
         "customers:read",
         "customers:write",
         "distributors:read",

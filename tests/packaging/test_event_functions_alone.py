@@ -30,9 +30,10 @@ MODULES = sorted(
 ENVIRONMENT = {
     **{
         f"{name}_TABLE": name.lower()
-        for name in ["DISTRIBUTORS", "CUSTOMERS", "ORDERS", "LEDGER", "PAYOUTS", "SETTINGS", "AUDIT"]
+        for name in ["DISTRIBUTORS", "CUSTOMERS", "ORDERS", "LEDGER", "PAYOUTS", "SETTINGS", "AUDIT", "INBOX"]
     },
     "TRANSIENT_TABLE": "transient",
+    "CONNECTION_SECRETS": "fenrun/connections/",
     "FILES_BUCKET": "files",
     "SECRET_ARN": "arn:aws:secretsmanager:us-east-1:000000000000:secret:fenrun",
     "TIME_ZONE": "Asia/Shanghai",
@@ -90,6 +91,7 @@ def invoke(module: str, event: dict[str, Any], environment: dict[str, str] = ENV
 def test_there_are_event_functions() -> None:
     """A new one fails here until it is invoked below."""
     assert MODULES == [
+        "chalicelib.schedules.inbox",
         "chalicelib.schedules.mature",
         "chalicelib.schedules.overdue",
         "chalicelib.schedules.replay",
@@ -149,6 +151,12 @@ def test_settle_runs(alone: dict[str, str]) -> None:
     invoke("chalicelib.schedules.mature", scheduled_event("2026-03-20T00:00:00Z"), alone)
     invoke("chalicelib.schedules.settle", scheduled_event("2026-03-21T02:00:00Z"), alone)
     assert held() == (0, 100)
+
+
+def test_inbox_runs(alone: dict[str, str]) -> None:
+    """Nothing waits: what it tries again is tested with its flow."""
+    answer = invoke("chalicelib.schedules.inbox", scheduled_event("2026-03-20T01:00:00Z"), alone)
+    assert answer == {"tried": 0, "stuck": 0, "failed": 0}
 
 
 def test_overdue_runs(alone: dict[str, str]) -> None:

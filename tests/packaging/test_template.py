@@ -7,9 +7,10 @@ import pytest
 
 Template = dict[str, Any]
 
-FUNCTIONS = {"APIHandler", "Commissions", "Mature", "Overdue", "Replay", "Settle"}
+FUNCTIONS = {"APIHandler", "Commissions", "Inbox", "Mature", "Overdue", "Replay", "Settle"}
 KEPT_TABLES = {
-    f"{name}Table" for name in ["Distributors", "Customers", "Orders", "Ledger", "Payouts", "Settings", "Audit"]
+    f"{name}Table"
+    for name in ["Distributors", "Customers", "Orders", "Ledger", "Payouts", "Settings", "Audit", "Inbox"]
 }
 APPEND_ONLY = {"OrdersTable", "LedgerTable", "AuditTable"}
 
@@ -97,8 +98,8 @@ def test_a_failed_schedule_is_kept(cloudformation: Template) -> None:
     rules = resources(cloudformation, "AWS::Events::Rule").values()
     invocations = resources(cloudformation, "AWS::Lambda::EventInvokeConfig").values()
 
-    assert [rule["Properties"]["Targets"][0]["DeadLetterConfig"]["Arn"] for rule in rules] == [queue] * 3
-    assert [i["Properties"]["DestinationConfig"]["OnFailure"]["Destination"] for i in invocations] == [queue] * 4
+    assert [rule["Properties"]["Targets"][0]["DeadLetterConfig"]["Arn"] for rule in rules] == [queue] * 4
+    assert [i["Properties"]["DestinationConfig"]["OnFailure"]["Destination"] for i in invocations] == [queue] * 5
 
 
 def test_each_function_has_an_alarm_for_its_errors(cloudformation: Template) -> None:
@@ -117,7 +118,8 @@ def test_a_table_that_matters_cannot_be_lost(cloudformation: Template, table: st
     assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
     assert resource["Properties"]["DeletionProtectionEnabled"] is True
     assert resource["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
-    assert "TimeToLiveSpecification" not in resource["Properties"]
+    if table != "InboxTable":  # where only what is done has a time to live
+        assert "TimeToLiveSpecification" not in resource["Properties"]
 
 
 def test_every_table_is_encrypted_and_on_demand(cloudformation: Template) -> None:

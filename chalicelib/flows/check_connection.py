@@ -1,0 +1,45 @@
+"""Whether a connection works: what was heard of it, and what waits in the inbox."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct, json
+
+from chalicelib.domain.deliveries import Trouble
+from chalicelib.store import hearings, inbox
+
+_LOOKED_AT = 100
+
+
+class Check(Struct, frozen=True):
+    """`refused`: why deliveries did not verify, and when the last of each kind came, the newest first; `other`: the provider
+    whose they looked like. `stuck`: what could not be acted on, and how often, of the hundred oldest."""
+
+    state: Literal["ok", "refused", "stuck", "silent"]
+    verified_at: datetime | None
+    refused: tuple[tuple[str, datetime], ...]
+    stuck: tuple[tuple[Trouble, int], ...]
+    other: str | None
+
+
+def check_connection(connection_id: str) -> Check:
+    """What is known of a connection's deliveries."""
+    heard = hearings.of(connection_id)
+    waiting, _ = inbox.in_state("stuck", _LOOKED_AT)
+    troubles = [each.trouble for each in waiting if each.connection_id == connection_id and each.trouble]
+    by_text = {json.encode(Trouble(each.code, each.params)): each for each in troubles}
+    counted = Counter(json.encode(Trouble(each.code, each.params)) for each in troubles)
+    stuck = tuple((by_text[text], number) for text, number in counted.most_common())
+    refused = tuple(heard.refused.items())
+    newest = refused[0][1] if refused else None
+    state: Literal["ok", "refused", "stuck", "silent"]
+    if newest and (heard.verified_at is None or newest > heard.verified_at):
+        state = "refused"
+    elif stuck:
+        state = "stuck"
+    else:
+        state = "ok" if heard.verified_at else "silent"
+    return Check(state, heard.verified_at, refused, stuck, heard.other)

@@ -1,0 +1,123 @@
+"""Connections to providers: made, changed, taken away; found when a delivery comes for one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+
+from chalicelib.domain.deliveries import Connection, ConnectionSettings
+from chalicelib.domain.errors import Busy, Conflict, Fault, Malformed, NotFound, Refused
+from chalicelib.store import audit, connections, secrets
+from chalicelib.store.connections import Stored
+from chalicelib.webhooks.provider import About, provider
+from chalicelib.webhooks.secret_kinds import fits
+
+MOST_SECRETS = 4
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+def existing(connection_id: str) -> Stored:
+    """The connection. Raises `NotFound` without one that stands."""
+    found = connections.get(connection_id)
+    if found is None or found.deleted:
+        raise NotFound("NO_SUCH_CONNECTION")
+    return found
+
+
+def with_secrets(provider_name: str, connection_id: str) -> Connection:
+    """The connection that a delivery came for, with its secrets. Raises `NotFound`, `Busy`."""
+    found = existing(connection_id)
+    if found.provider != provider_name:
+        raise NotFound("NO_SUCH_CONNECTION")
+    held = secrets.connection_secrets(connection_id, found.secret_version)
+    return Connection(connection_id=connection_id, provider=provider_name, settings=found.settings, secrets=held)
+
+
+def put_connection(
+    connection_id: str,
+    provider_name: str,
+    given: Mapping[str, tuple[str, ...]],
+    settings: ConnectionSettings,
+    by: str,
+    now: datetime,
+) -> Stored:
+    """Makes a connection, or changes it: `settings` as a whole; of the secrets those that are given, by name, each with all
+    the values that are valid now (the new one and, while it is rotated, the old one). No values take an optional one away.
+
+    Raises `Refused` for secrets that this provider does not have, that are missing, or not of their form, and for a missing
+    account; `Conflict` for another provider than the connection has; `Malformed` for an id that fits no address.
+    """
+    if not _ID.fullmatch(connection_id):
+        raise Malformed("BAD_ID", Fault("connection_id", "BAD_ID"))
+    about = provider(provider_name).ABOUT
+    before = connections.get(connection_id)
+    standing = before if before and not before.deleted else None
+    if standing and standing.provider != provider_name:
+        fault = Fault("provider", "PROVIDER_FIXED", {"provider": standing.provider})
+        raise Conflict("PROVIDER_FIXED", fault, provider=standing.provider)
+    known = secrets.connection_secrets(connection_id, standing.secret_version) if standing else {}
+    held = {name: values for name, values in {**known, **given}.items() if values}
+    _check(provider_name, about, given, held, settings)
+    same = standing is not None and held == known
+    version = standing.secret_version if standing and same else secrets.keep_connection_secrets(connection_id, held)
+    stored = Stored(
+        connection_id=connection_id,
+        provider=provider_name,
+        settings=settings,
+        secret_counts={name: len(values) for name, values in sorted(held.items())},
+        secret_version=version,
+        created_at=standing.created_at if standing else now,
+        updated_at=now,
+        revision=before.revision + 1 if before else 1,
+    )
+    after = (stored.provider, stored.settings, stored.secret_version)
+    if not connections.put(stored, audit.record(now, by, "connection.put", f"connection:{connection_id}", after=after)):
+        raise Busy("BUSY")
+    return stored
+
+
+def _check(
+    name: str,
+    about: About,
+    given: Mapping[str, tuple[str, ...]],
+    held: Mapping[str, tuple[str, ...]],
+    settings: ConnectionSettings,
+) -> None:
+    faults = []
+    for secret, values in given.items():
+        if secret not in about.secrets:
+            faults.append(Fault(f"secrets.{secret[:40]}", "UNKNOWN_SECRET", {"provider": name}))
+            continue
+        for i, value in enumerate(values):
+            if not fits(about.secrets[secret], value):
+                faults.append(Fault(f"secrets.{secret}[{i}]", "BAD_SECRET"))
+    for secret in about.secrets:
+        if secret not in held and secret not in about.optional:
+            faults.append(Fault(f"secrets.{secret}", "MISSING_SECRET", {"provider": name}))
+    if about.account and not settings.account:
+        faults.append(Fault("settings.account", "ACCOUNT_NEEDED", {"provider": name}))
+    if faults:
+        raise Refused(faults[0].code, *faults, **faults[0].params)
+
+
+def delete_connection(connection_id: str, by: str, now: datetime) -> None:
+    """Takes a connection away: from now on its deliveries are refused, and its secrets are gone. What it delivered stays.
+
+    Raises `NotFound`.
+    """
+    found = existing(connection_id)
+    gone = Stored(
+        connection_id=connection_id,
+        provider=found.provider,
+        settings=found.settings,
+        secret_counts={},
+        secret_version="",
+        created_at=found.created_at,
+        updated_at=now,
+        revision=found.revision + 1,
+        deleted=True,
+    )
+    if not connections.put(gone, audit.record(now, by, "connection.delete", f"connection:{connection_id}")):
+        raise Busy("BUSY")
+    secrets.drop_connection_secrets(connection_id)
