@@ -190,5 +190,5 @@ def _check_view(stored: Stored, check: Check, language: Language) -> CheckView:
     answers=CheckView,
     summary="Whether deliveries come in and verify, and if not, why not",
 )
-def check(call: Call, connection_id: str) -> CheckView:
+def get_connection_check(call: Call, connection_id: str) -> CheckView:
     return _check_view(flow.existing(connection_id), check_connection(connection_id), call.language)

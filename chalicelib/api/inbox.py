@@ -127,5 +127,5 @@ def get_delivery(call: Call, inbox_id: str) -> DeliveryView:
     idempotent=False,
     summary="Act on a delivery again, under its connection's settings of now; what was recorded changes nothing",
 )
-def post_replay(call: Call, inbox_id: str) -> DeliveryView:
+def post_delivery_replay(call: Call, inbox_id: str) -> DeliveryView:
     return _view(replay_delivery(inbox_id, call.caller.name, call.now), call.language)
