@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from chalicelib.domain.orders import Order, Refund
+from chalicelib.domain.orders import Order, Payment, Refund
 
 
 class AttributedView(Struct, frozen=True):
@@ -69,7 +69,10 @@ def view(order: Order) -> OrderView:
         shipping=described.shipping if described else 0,
         tax=described.tax if described else 0,
         attribution=structs.asdict(known.attribution),
-        payments=[{"payment_id": key, "amount": p.amount, "paid_at": p.paid_at} for key, p in known.payments.items()],
+        payments=[
+            {"payment_id": key, "amount": payment.amount, "paid_at": payment.paid_at, **_stated(payment)}
+            for key, payment in known.payments.items()
+        ],
         refunds=[_refund_view(key, refund) for key, refund in known.refunds.items()],
         disputes=[
             {"dispute_id": key, "amount": d.amount, "state": d.state, "at": d.at} for key, d in known.disputes.items()
@@ -90,6 +93,10 @@ def view(order: Order) -> OrderView:
 
 def _refund_view(refund_id: str, refund: Refund) -> dict[str, Any]:
     given: dict[str, Any] = {"refund_id": refund_id, "refunded_at": refund.refunded_at, "state": refund.state}
-    return given | (
-        {"lines": [structs.asdict(part) for part in refund.lines]} if refund.lines else {"amount": refund.amount}
-    )
+    what = {"lines": [structs.asdict(part) for part in refund.lines]} if refund.lines else {"amount": refund.amount}
+    return given | what | _stated(refund)
+
+
+def _stated(fact: Payment | Refund) -> dict[str, Any]:
+    """What it is of, and whether it is all of that by then: only where it says so."""
+    return ({"source": fact.source} if fact.source else {}) | ({"running": True} if fact.running else {})

@@ -12,6 +12,7 @@ from msgspec import Struct, structs
 from chalicelib.domain.orders import Facts
 from chalicelib.domain.plans import AttributionRules, Plan, kept_to
 from chalicelib.domain.rates import Level, match_of
+from chalicelib.domain.running import payments
 from chalicelib.domain.terms import Beneficiary, MerchantPlan, Terms
 
 
@@ -49,7 +50,7 @@ def ready(facts: Facts) -> bool:
 def as_of(facts: Facts, now: datetime) -> datetime:
     """The instant that decides binding, clicks and plan: when the order was placed, or the best that is known of it."""
     described = facts.description.updated_at if facts.description else None
-    paid = min((payment.paid_at for payment in facts.payments.values()), default=None)
+    paid = min((payment.paid_at for payment in payments(facts).values()), default=None)
     return facts.placed_at or described or paid or now
 
 
@@ -145,6 +146,19 @@ def reassigned(
         for merchant_id, each in frozen.merchant_plans.items()
     }
     return structs.replace(frozen, plan=kept, because="staff", direct=first, indirect=second, merchant_plans=own_plans)
+
+
+def now_bought_by(frozen: Terms, buyers: frozenset[str]) -> Terms:
+    """The same terms, now that these distributors are known to be the customer: as if it had been known at once."""
+
+    def told(who: Beneficiary | None) -> Beneficiary | None:
+        if who is None or who.distributor_id not in buyers or who.unpaid == "inactive":
+            return who
+        return structs.replace(who, unpaid="self_purchase")
+
+    if frozen.plan.self_purchase != "none":
+        return frozen
+    return structs.replace(frozen, direct=told(frozen.direct), indirect=told(frozen.indirect))
 
 
 def narrowed(plan: Plan, facts: Facts, direct: Beneficiary | None, indirect: Beneficiary | None) -> Plan:

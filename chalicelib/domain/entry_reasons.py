@@ -9,7 +9,7 @@ from typing import Any
 from chalicelib.domain import accounts
 from chalicelib.domain.buckets import HELD, Bucket, matures_on
 from chalicelib.domain.explanations import Reason, explanations, hold
-from chalicelib.domain.orders import Order
+from chalicelib.domain.orders import Order, Payment, Refund
 
 _RULES_SHOWN = 3
 
@@ -50,19 +50,24 @@ def _causes(entry: Mapping[str, Any], order: Order | None) -> tuple[Reason, ...]
         # A source whose clock is ahead: its fact happened, for the entry, when it was recorded.
         return fact is not None and at == (min(fact, recorded) if recorded else fact)
 
-    found = [Reason("CAUSE_REFUND", {"id": key}) for key, each in facts.refunds.items() if then(each.refunded_at)]
+    found = [Reason("CAUSE_REFUND", {"id": _name(*of)}) for of in facts.refunds.items() if then(of[1].refunded_at)]
     found += [
         Reason(f"CAUSE_DISPUTE_{each.state.upper()}", {"id": key})
         for key, each in facts.disputes.items()
         if then(each.at)
     ]
     found += [Reason("CAUSE_CANCELLED", {})] if then(facts.cancelled_at) else []
-    found += [Reason("CAUSE_PAYMENT", {"id": key}) for key, each in facts.payments.items() if then(each.paid_at)]
+    found += [Reason("CAUSE_PAYMENT", {"id": _name(*of)}) for of in facts.payments.items() if then(of[1].paid_at)]
     found += [Reason("CAUSE_DELIVERED", {})] if then(facts.delivered_at) else []
     by_staff = order.former and recorded == at
     if not found and by_staff:
         found.append(Reason("CAUSE_ATTRIBUTED", {}))
     return tuple(found[:1])
+
+
+def _name(key: str, fact: Payment | Refund) -> str:
+    """What a running total is of has a name; the statement itself has only a key."""
+    return (fact.source if fact.running else None) or key
 
 
 def _rules(entry: Mapping[str, Any], order: Order | None) -> tuple[Reason, ...]:

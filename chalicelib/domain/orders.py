@@ -5,15 +5,16 @@ nor a repetition matters. `join` is commutative, associative and idempotent (DES
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal, TypeVar
 
 from msgspec import Struct, field, json, structs
 
-from chalicelib.domain.errors import Conflict, Fault, Refused
+from chalicelib.domain.errors import Conflict, Fault
 from chalicelib.domain.terms import Terms
 
 T = TypeVar("T")
+_WHENEVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -120,7 +121,7 @@ class Order(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The stored image: the facts, the terms frozen onto them, and which revision this is.
 
     `stopped_at`: payments from then on do not accrue, because the customer is overdue on their terms of credit; None as soon
-    as they are not. `former`: distributors it was attributed to before.
+    as they are not. `former`: distributors it was attributed to before. `buyers`: those whose e-mail or phone came with it.
 
     `recorded_at` is when this revision was accepted (UTC); the ledger takes time and revision from here, never from a
     clock of its own.
@@ -133,6 +134,7 @@ class Order(Struct, frozen=True, kw_only=True, omit_defaults=True):
     written: tuple[Written, ...] = ()
     stopped_at: datetime | None = None
     former: tuple[str, ...] = ()
+    buyers: tuple[str, ...] = ()
 
 
 def _canonical(value: object) -> bytes:
@@ -154,8 +156,17 @@ def _description_rank(value: Description) -> tuple[bool, float, bytes]:
     return (at is not None, at.timestamp() if at else 0.0, _canonical(value))
 
 
-def _refund_rank(value: Refund) -> tuple[bool, bytes]:
-    return (value.state == "failed", _canonical(value))  # a provider never un-fails a refund
+def _payment_rank(value: Payment) -> tuple[bool, bytes, float]:
+    if not value.running:
+        return (False, _canonical(value), 0.0)
+    return (True, _canonical(structs.replace(value, paid_at=_WHENEVER)), -value.paid_at.timestamp())
+
+
+def _refund_rank(value: Refund) -> tuple[bool, bool, bytes, float]:
+    failed = value.state == "failed"  # a provider never un-fails a refund
+    if not value.running:
+        return (failed, False, _canonical(value), 0.0)
+    return (failed, True, _canonical(structs.replace(value, refunded_at=_WHENEVER)), -value.refunded_at.timestamp())
 
 
 def _dispute_rank(value: Dispute) -> tuple[float, int, bytes]:
@@ -173,7 +184,8 @@ def join(a: Facts, b: Facts) -> Facts:
     """Both sets of facts as one. The same whichever comes first, however often.
 
     Where two sources contradict each other on one fact, a fixed rule decides: the earliest of set-once times, the newest
-    description, a failed refund over a succeeded one, the newest state of a dispute, else the canonically greater text.
+    description, a failed refund over a succeeded one, the newest state of a dispute, the first time at which a running total
+    was stated, else the canonically greater text.
     Raises `Conflict` for another customer or currency: these are never two views of one order.
     """
     if a.customer_id and b.customer_id and a.customer_id != b.customer_id:
@@ -193,7 +205,7 @@ def join(a: Facts, b: Facts) -> Facts:
             code=_either(a.attribution.code, b.attribution.code, max),
             click_id=_either(a.attribution.click_id, b.attribution.click_id, max),
         ),
-        payments=_union(a.payments, b.payments, _canonical),
+        payments=_union(a.payments, b.payments, _payment_rank),
         refunds=_union(a.refunds, b.refunds, _refund_rank),
         disputes=_union(a.disputes, b.disputes, _dispute_rank),
     )
@@ -203,18 +215,23 @@ def contradictions(known: Facts, said: Facts) -> list[Fault]:
     """Where `said` repeats an id of `known` with other content and no newer time of its own.
 
     `join` would settle these by a fixed rule; a caller that can be told is told instead (409), so that nothing is
-    silently ignored.
+    silently ignored. A running total may be stated at any number of times.
     """
     faults = []
     old, new = known.description, said.description
     if old and new and old.updated_at == new.updated_at and old != new:
         faults.append(Fault("lines", "LINES_DIFFER"))
     for payment_id, payment in said.payments.items():
-        if known.payments.get(payment_id, payment) != payment:
+        same_payment = known.payments.get(payment_id, payment)
+        if same_payment.running and payment.running:
+            same_payment = structs.replace(same_payment, paid_at=payment.paid_at)
+        if same_payment != payment:
             faults.append(Fault(f"payments[{payment_id}]", "PAYMENT_DIFFERS"))
     for refund_id, refund in said.refunds.items():
-        same = known.refunds.get(refund_id, refund)
-        if structs.replace(same, state="failed") != structs.replace(refund, state="failed"):
+        same = structs.replace(known.refunds.get(refund_id, refund), state=refund.state)
+        if same.running and refund.running:
+            same = structs.replace(same, refunded_at=refund.refunded_at)
+        if same != refund:
             faults.append(Fault(f"refunds[{refund_id}]", "REFUND_DIFFERS"))
     for dispute_id, dispute in said.disputes.items():
         same_dispute = known.disputes.get(dispute_id, dispute)
@@ -222,35 +239,3 @@ def contradictions(known: Facts, said: Facts) -> list[Fault]:
         if same_dispute.at == dispute.at and same_dispute != dispute and not closes:
             faults.append(Fault(f"disputes[{dispute_id}]", "DISPUTE_DIFFERS"))
     return faults
-
-
-def check_refunds(facts: Facts) -> None:
-    """Raises `Refused` where the refunds of an order with known lines give back more than was sold.
-
-    A refund may be reported before the lines are: then there is nothing to hold it against yet.
-    """
-    if not facts.description:
-        return
-    faults, left = [], {line.line_id: line.amount for line in facts.lines}
-    units = {line.line_id: line.quantity for line in facts.lines}
-    unspecific = 0
-    for refund_id, refund in sorted(facts.refunds.items()):
-        if refund.state == "failed":
-            continue
-        unspecific += refund.amount or 0 if not refund.lines else 0
-        for i, part in enumerate(refund.lines):
-            path = f"refunds[{refund_id}].lines[{i}]"
-            if part.line_id not in left:
-                faults.append(Fault(f"{path}.line_id", "REFUND_UNKNOWN_LINE", {"line_id": part.line_id}))
-                continue
-            left[part.line_id] -= part.amount
-            units[part.line_id] -= part.quantity
-            if left[part.line_id] < 0:
-                faults.append(Fault(f"{path}.amount", "REFUND_EXCEEDS_LINE", {"line_id": part.line_id}))
-            if units[part.line_id] < 0:
-                faults.append(Fault(f"{path}.quantity", "REFUND_EXCEEDS_LINE", {"line_id": part.line_id}))
-    known = facts.description
-    if unspecific > sum(max(0, amount) for amount in left.values()) + known.shipping + known.tax:
-        faults.append(Fault("refunds", "REFUND_EXCEEDS_ORDER"))
-    if faults:
-        raise Refused("REFUND_EXCEEDS_ORDER" if faults[-1].path == "refunds" else faults[0].code, *faults)

@@ -8,6 +8,8 @@ from fractions import Fraction
 
 from msgspec import Struct
 
+from chalicelib.domain import running
+from chalicelib.domain.errors import Fault, Refused
 from chalicelib.domain.orders import Facts, Line
 
 NOTHING = Fraction(0)
@@ -29,9 +31,7 @@ class Left(Struct, frozen=True):
 def _after_refunded_lines(facts: Facts) -> list[tuple[Line, int, int]]:
     amounts = {line.line_id: line.amount for line in facts.lines}
     units = {line.line_id: line.quantity for line in facts.lines}
-    for refund in facts.refunds.values():
-        if refund.state == "failed":
-            continue
+    for refund in running.refunds(facts).values():
         for part in refund.lines:
             if part.line_id in amounts:
                 amounts[part.line_id] = max(0, amounts[part.line_id] - part.amount)
@@ -41,7 +41,7 @@ def _after_refunded_lines(facts: Facts) -> list[tuple[Line, int, int]]:
 
 def _unspecific(facts: Facts, disputes: Collection[str]) -> int:
     """Refunds that name no lines, and disputes in these states, in minor units."""
-    refunded = sum(r.amount or 0 for r in facts.refunds.values() if r.state != "failed" and not r.lines)
+    refunded = sum(refund.amount or 0 for refund in running.refunds(facts).values() if not refund.lines)
     return refunded + sum(dispute.amount for dispute in facts.disputes.values() if dispute.state in disputes)
 
 
@@ -80,7 +80,7 @@ def outstanding(facts: Facts) -> int:
     if facts.cancelled_at:
         return 0
     back = _given_back(facts, ("lost",))
-    kept = max(0, sum(payment.amount for payment in facts.payments.values()) - back)
+    kept = max(0, sum(payment.amount for payment in running.payments(facts).values()) - back)
     return max(0, facts.due - back - kept)
 
 
@@ -100,7 +100,7 @@ def collected(
     back = _given_back(facts, disputes)
     remaining = due - back
     steps, paid, reached = [], 0, NOTHING
-    for _, payment in sorted(facts.payments.items(), key=lambda item: (item[1].paid_at, item[0])):
+    for _, payment in sorted(running.payments(facts).items(), key=lambda item: (item[1].paid_at, item[0])):
         if stopped_at and payment.paid_at >= stopped_at:
             break
         paid += payment.amount
@@ -109,3 +109,33 @@ def collected(
             steps.append((payment.paid_at, share))
             reached = share
     return tuple(steps)
+
+
+def check_refunds(facts: Facts) -> None:
+    """Raises `Refused` where the refunds of an order with known lines give back more than was sold.
+
+    A refund may be reported before the lines are: then there is nothing to hold it against yet.
+    """
+    if not facts.description:
+        return
+    faults, kept = [], {line.line_id: line.amount for line in facts.lines}
+    units = {line.line_id: line.quantity for line in facts.lines}
+    unspecific = 0
+    for refund_id, refund in sorted(running.refunds(facts).items()):
+        unspecific += refund.amount or 0 if not refund.lines else 0
+        for i, part in enumerate(refund.lines):
+            path = f"refunds[{refund_id}].lines[{i}]"
+            if part.line_id not in kept:
+                faults.append(Fault(f"{path}.line_id", "REFUND_UNKNOWN_LINE", {"line_id": part.line_id}))
+                continue
+            kept[part.line_id] -= part.amount
+            units[part.line_id] -= part.quantity
+            if kept[part.line_id] < 0:
+                faults.append(Fault(f"{path}.amount", "REFUND_EXCEEDS_LINE", {"line_id": part.line_id}))
+            if units[part.line_id] < 0:
+                faults.append(Fault(f"{path}.quantity", "REFUND_EXCEEDS_LINE", {"line_id": part.line_id}))
+    known = facts.description
+    if unspecific > sum(max(0, amount) for amount in kept.values()) + known.shipping + known.tax:
+        faults.append(Fault("refunds", "REFUND_EXCEEDS_ORDER"))
+    if faults:
+        raise Refused("REFUND_EXCEEDS_ORDER" if faults[-1].path == "refunds" else faults[0].code, *faults)

@@ -16,7 +16,7 @@ from chalicelib.domain.orders import Facts
 from chalicelib.domain.people import normalised_code
 from chalicelib.domain.plans import AttributionRules
 from chalicelib.domain.rates import Level
-from chalicelib.domain.terms import MerchantPlan, Terms
+from chalicelib.domain.terms import Beneficiary, MerchantPlan, Terms
 from chalicelib.settings import settings
 from chalicelib.store import allowances, clicks, customers, distributors, merchants, plans
 from chalicelib.store.batch import Ref, distributor, read, ref
@@ -44,15 +44,22 @@ class Decision(Struct, frozen=True):
     months: tuple[tuple[Level, Ref, int | None], ...] = ()
 
     def again(self, before: Terms) -> Decision:
-        """The same decision for an order that had terms already: what limits had counted for it counts once."""
-        kept = structs.replace(
-            self.terms,
-            customer_order_number=before.customer_order_number,
-            direct_this_month=before.direct_this_month,
-            indirect_this_month=before.indirect_this_month,
-            net_days=before.net_days,
+        """The same decision for an order that had terms already: what limits had counted for it counts once. For an order
+        that went to nobody they had counted nothing, and for a level that goes to somebody else now, not their month."""
+        kept = structs.replace(self.terms, net_days=before.net_days)
+        if before.direct:
+            kept = structs.replace(kept, customer_order_number=before.customer_order_number)
+        stays = {"direct": _same(before.direct, kept.direct), "indirect": _same(before.indirect, kept.indirect)}
+        if stays["direct"]:
+            kept = structs.replace(kept, direct_this_month=before.direct_this_month)
+        if stays["indirect"]:
+            kept = structs.replace(kept, indirect_this_month=before.indirect_this_month)
+        return structs.replace(
+            self,
+            terms=kept,
+            counted_orders=None if before.direct else self.counted_orders,
+            months=tuple(each for each in self.months if not stays[each[0]]),
         )
-        return structs.replace(self, terms=kept, counted_orders=None, months=())
 
     def also(self, facts: Facts, earned: Earnings, counted: bool = False) -> list[dict[str, Any]]:
         """What must be stored together with the order. `counted`: another write counts it in the customer's item."""
@@ -62,6 +69,10 @@ class Decision(Struct, frozen=True):
         for level, item, known in self.months:
             writes.append(allowances.reserve(item, level, known, earned.level(level).potential))
         return writes
+
+
+def _same(before: Beneficiary | None, now: Beneficiary | None) -> bool:
+    return before is not None and now is not None and before.distributor_id == now.distributor_id
 
 
 def _claim(kind: ClaimKind, value: str) -> Ref:
@@ -81,6 +92,11 @@ def _code(facts: Facts) -> list[Ref]:
 def _contacts(contact: Contact) -> list[Ref]:
     email = [_claim("email", contact.email)] if contact.email else []
     return email + ([_claim("phone", contact.phone)] if contact.phone else [])
+
+
+def buyers(contact: Contact, items: Items) -> frozenset[str]:
+    """The distributors whose own e-mail or phone this is, from what `needed` read."""
+    return frozenset(str(items[each]["owner"]) for each in _contacts(contact) if each in items)
 
 
 def _plan_index(plan_id: str) -> Ref:
@@ -169,10 +185,11 @@ def _person(items: Items, distributor_id: str | None) -> tuple[Person | None, fr
     return found.person(), found.currencies
 
 
-def decide(facts: Facts, contact: Contact, items: Items, now: datetime) -> Decision | None:
+def decide(facts: Facts, bought_by: frozenset[str], items: Items, now: datetime) -> Decision | None:
     """The terms of an order whose customer and lines are known, from what `needed` read and one more round trip.
 
-    None without any plan: then the order waits, and is decided at its next fact.
+    `bought_by`: distributors who are known to be the customer. None without any plan: then the order waits, and is decided
+    at its next fact.
     """
     at = as_of(facts, now)
     version = plans.in_force(plans.versions_from(items.get(_plan_index(plans.DEFAULT))), at)
@@ -204,7 +221,7 @@ def decide(facts: Facts, contact: Contact, items: Items, now: datetime) -> Decis
         direct=direct,
         indirect=indirect,
         own=customer.get("owner"),
-        contacts_of=frozenset(str(items[each]["owner"]) for each in _contacts(contact) if each in items),
+        contacts_of=bought_by,
         customer_order_number=1 if counted is None else counted + 1,
         this_month={level: amount or 0 for level, amount in reserved.items()},
         merchant_plans=seller_plans(own_plans, more),

@@ -1,23 +1,27 @@
-"""Facts about an order come in: merged into its image, attributed once, terms frozen, stored. At most three round trips."""
+"""Facts about an order come in: merged into its image, attributed once, terms frozen, stored. Three round trips at most, a
+fourth for an order whose attribution comes in parts."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
 from msgspec import Struct, structs
 
-from chalicelib.domain.attribution import as_of, narrowed, ready
+from chalicelib.domain.attribution import as_of, narrowed, now_bought_by, ready
 from chalicelib.domain.buckets import day_of, end_of
 from chalicelib.domain.credit import Account
 from chalicelib.domain.earnings import Earnings, earnings
 from chalicelib.domain.errors import Busy, Conflict, Fault, Refused
-from chalicelib.domain.orders import Facts, Order, check_refunds, contradictions, join
+from chalicelib.domain.orders import Facts, Order, contradictions, join
+from chalicelib.domain.remaining import check_refunds
 from chalicelib.domain.terms import Terms
 from chalicelib.flows.attribute_order import (
     Contact,
     Decision,
     Items,
+    buyers,
     decide,
     needed,
     seller_plans,
@@ -39,8 +43,9 @@ _FOLLOW_AT_ONCE = 100
 def record_order(said: Facts, now: datetime, contact: Contact = NO_CONTACT) -> Order:
     """Merges what was said into the order and returns it as stored; what is known already changes nothing.
 
-    The order is attributed and its terms frozen as soon as its customer and lines are known, as of when it was placed; if
-    that comes later, it is decided once more then, so that the order of arrival makes no difference.
+    The order is attributed and its terms frozen as soon as its customer and lines are known, as of when it was placed. If
+    that comes later, or what it carries does, it is decided once more then; and a contact that comes later still tells who
+    bought it: so the order of arrival makes no difference (docs/decisions/0013-late-carriers.md).
 
     Raises `Conflict` where an id comes again with other content, `Refused` where refunds exceed what was sold, `Busy` if
     others keep writing to the same order for as long as the function may run.
@@ -55,7 +60,7 @@ def record_order(said: Facts, now: datetime, contact: Contact = NO_CONTACT) -> O
         known = orders.from_attributes(stored) if stored else None
         step = _step(known, said, contact, items, now)
         image = step.image
-        if known and image.facts == known.facts and image.terms == known.terms:
+        if known and (image.facts, image.terms, image.buyers) == (known.facts, known.terms, known.buyers):
             followed = _others_follow(known, step.owed, now)
             return (orders.get(said.order_id) or known) if followed else known
         earned = earnings(image)
@@ -95,19 +100,25 @@ def _step(known: Order | None, said: Facts, contact: Contact, items: Items, now:
             raise Conflict(faults[0].code, *faults)
     check_refunds(facts)
     _check_merchants(facts)
-    terms, decision = (known.terms if known else None), None
-    if ready(facts) and (terms is None or _was_guessed(known, facts)):
+    terms = known.terms if known else None
+    bought_by = frozenset(known.buyers if known else ()) | buyers(contact, items)
+    late = _came_late(known, facts) if known else frozenset()
+    decision = None
+    if ready(facts) and (terms is None or late):
         missing = needed(facts, contact) - needed(said, contact)
         if missing:
             items = items | read(*missing)
-        decision = decide(facts, contact, items, now)
-        if decision and terms:
-            decision = decision.again(terms)
-        terms = decision.terms if decision else terms
-    elif terms and known and facts.lines != known.facts.lines:
-        terms = _renarrowed(terms, facts, known.facts, items, now)
+        decision = _decision(terms, late, decide(facts, bought_by, items, now))
+    if decision:
+        terms = decision.terms
+    elif terms and known:
+        if facts.lines != known.facts.lines:
+            terms = _renarrowed(terms, facts, known.facts, items, now)
+        terms = now_bought_by(terms, bought_by)
+    told = tuple(sorted(bought_by))
     if terms is None or terms.net_days is None or facts.customer_id is None:
-        return _Step(next_image(known, facts, terms, now), decision, None, None)
+        image = structs.replace(next_image(known, facts, terms, now), buyers=told)
+        return _Step(image, decision, None, None)
     buyer = customers.customer_ref(facts.customer_id)
     if buyer not in needed(said, contact) and not decision:
         items = items | read(buyer)
@@ -116,18 +127,31 @@ def _step(known: Order | None, said: Facts, contact: Contact, items: Items, now:
     account = owed.with_order(facts, terms.net_days, terms.time_zone, now, first)
     order = account.open.get(facts.order_id)
     stopped_at = end_of(order.missed, terms.time_zone) if order and order.missed else None
-    return _Step(next_image(known, facts, terms, now, stopped_at), decision, owed, account)
+    image = structs.replace(next_image(known, facts, terms, now, stopped_at), buyers=told)
+    return _Step(image, decision, owed, account)
 
 
-def _was_guessed(known: Order | None, facts: Facts) -> bool:
-    """Whether the order was decided without knowing when it was placed, and now that is known. Staff's word stands."""
-    return (
-        known is not None
-        and known.terms is not None
-        and known.terms.because != "staff"
-        and known.facts.placed_at is None
-        and facts.placed_at is not None
-    )
+def _decision(frozen: Terms | None, late: Collection[str], decision: Decision | None) -> Decision | None:
+    """The decision, if it counts: the first one, and a later one that rests on what came late. Any other would only bring in
+    what has changed around the order since (ranks, bindings, standing)."""
+    if decision is None or frozen is None:
+        return decision
+    return decision.again(frozen) if "placed_at" in late or decision.terms.because in late else None
+
+
+def _came_late(known: Order, facts: Facts) -> frozenset[str]:
+    """What may decide the order and was not known when it was decided: `placed_at`, or a carrier, by what it is called in
+    `because`. A carrier that changes is no such thing; and where staff decided, there is none."""
+    if known.terms is None or known.terms.because == "staff":
+        return frozenset()
+    before, after = known.facts.attribution, facts.attribution
+    came = {
+        "placed_at": (known.facts.placed_at, facts.placed_at),
+        "coupon": (before.coupon, after.coupon),
+        "code": (before.code, after.code),
+        "click": (before.click_id, after.click_id),
+    }
+    return frozenset(name for name, (was, now_is) in came.items() if was is None and now_is is not None)
 
 
 def _others_follow(image: Order, account: Account | None, now: datetime) -> bool:

@@ -8,9 +8,10 @@ from msgspec import Struct, structs
 
 from chalicelib.domain.buckets import HELD
 from chalicelib.domain.earnings import Earnings, earnings
-from chalicelib.domain.orders import Facts, Order, check_refunds
+from chalicelib.domain.orders import Facts, Order
 from chalicelib.domain.plans import Plan, check
 from chalicelib.domain.rates import Level
+from chalicelib.domain.remaining import check_refunds
 from chalicelib.domain.terms import Beneficiary, Terms
 
 _NEVER = datetime(2000, 1, 1, tzinfo=UTC)

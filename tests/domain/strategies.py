@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from hypothesis import strategies as st
+from msgspec import structs
 
 from chalicelib.domain.orders import (
     Carriers,
@@ -154,6 +155,13 @@ refund_states = st.sampled_from(("succeeded", "succeeded", "failed"))
 refunds = st.builds(
     Refund, refunded_at=moments, lines=st.lists(refund_lines, min_size=1, max_size=3).map(tuple), state=refund_states
 ) | st.builds(Refund, refunded_at=moments, amount=st.integers(0, 20_000), state=refund_states)
+sources = st.sampled_from((None, "s1", "s2"))
+sourced_payments = st.builds(Payment, amount=small_amounts, paid_at=moments, source=sources)
+sourced_refunds = st.tuples(refunds, sources).map(lambda both: structs.replace(both[0], source=both[1]))
+totals = st.integers(0, 4).map(lambda n: n * 2500)
+named = st.sampled_from(("s1", "s2"))
+paid_totals = st.builds(Payment, amount=totals, paid_at=moments, source=named, running=st.just(True))
+refunded_totals = st.builds(Refund, amount=totals, refunded_at=moments, source=named, running=st.just(True))
 descriptions = st.builds(
     Description,
     lines=lines(),
@@ -173,6 +181,12 @@ def _keyed(prefix: str, values: st.SearchStrategy[object]) -> st.SearchStrategy[
     return st.dictionaries(st.sampled_from([f"{prefix}{i}" for i in range(3)]), values, min_size=1, max_size=1)
 
 
+def _stated(totals: st.SearchStrategy[object]) -> st.SearchStrategy[dict[str, object]]:
+    """A running total under its own id, and sometimes under one that contradicts it."""
+    ids = st.sampled_from((None, None, None, "p0", "r0"))
+    return st.tuples(totals, ids).map(lambda both: {both[1] or f"{both[0].source}={both[0].amount}": both[0]})  # type: ignore[attr-defined]
+
+
 def single_facts(currency: str = "CNY") -> st.SearchStrategy[Facts]:
     """One thing said about order o-1; two of them may contradict each other."""
 
@@ -181,8 +195,10 @@ def single_facts(currency: str = "CNY") -> st.SearchStrategy[Facts]:
 
     return st.one_of(
         known(description=descriptions, customer_id=st.just("c-1")),
-        known(payments=_keyed("p", payments)),
-        known(refunds=_keyed("r", refunds)),
+        known(payments=_keyed("p", payments | sourced_payments)),
+        known(payments=_stated(paid_totals)),
+        known(refunds=_keyed("r", refunds | sourced_refunds)),
+        known(refunds=_stated(refunded_totals)),
         known(disputes=_keyed("d", disputes)),
         known(attribution=carriers),
         known(placed_at=moments),

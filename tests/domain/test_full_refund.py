@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from chalicelib.domain.earnings import earnings
-from chalicelib.domain.orders import Facts, Payment, Refund, RefundLine, check_refunds, join
+from chalicelib.domain.orders import Facts, Payment, Refund, RefundLine, join
 from chalicelib.domain.postings import difference
+from chalicelib.domain.remaining import check_refunds
 from tests.domain.builders import at, books, disputed, given_back, line, order, paid, plan, terms
 from tests.domain.strategies import all_terms, lines
 

@@ -1,7 +1,8 @@
 import pytest
 
 from chalicelib.domain.errors import Refused
-from chalicelib.domain.orders import Facts, Refund, check_refunds
+from chalicelib.domain.orders import Facts, Refund
+from chalicelib.domain.remaining import check_refunds
 from tests.domain.builders import at, facts, given_back, line, refunded
 
 

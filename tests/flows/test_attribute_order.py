@@ -114,9 +114,10 @@ def test_it_is_decided_once() -> None:
     record_order(ordered(), NOW)
     bind_customer("c-1", "CAS", None, at(-3))
 
-    image = record_order(said(attribution=Carriers(coupon="CAS"), payments=paid()), NOW)
+    image = record_order(said(attribution=Carriers(code="CAS"), payments=paid()), NOW)
 
     assert because(image) == ("code", "ann")
+    assert image.facts.attribution.code == "CAS"
 
 
 def test_nobody_is_paid_for_their_own_order() -> None:

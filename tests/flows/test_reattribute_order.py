@@ -190,6 +190,14 @@ def test_who_was_found_to_be_the_customer_by_their_contact_stays_so() -> None:
     assert beneficiaries(after) == ("cas", None)
 
 
+def test_who_is_the_customer_by_their_contact_and_had_no_part_in_it_is_not_paid_by_staff_either() -> None:
+    record_order(ordered(code="DAN", payments=paid()), NOW, Contact(email="ann-email"))
+
+    image = given_to("ann")
+    assert image.terms and image.terms.direct and image.terms.direct.unpaid == "self_purchase"
+    assert image.terms.indirect and image.terms.indirect.unpaid is None
+
+
 def test_a_suspended_distributor_is_not_paid_and_the_plan_decides_about_the_sponsor() -> None:
     change_standing("eve", {"status": "suspended"}, "staff:ops", NOW)
     record_order(ordered(payments=paid()), NOW)
