@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 AWS_DEFAULT_REGION ?= us-east-1
 
-.PHONY: help demo up down test oracle mutation check package
+.PHONY: help demo up down test oracle fuzz mutation check package
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -23,6 +23,9 @@ test: $(VENV)/.installed  ## run the tests
 
 oracle: $(VENV)/.installed  ## compare 100,000 random orders with the second calculation
 	ORACLE_HISTORIES=100000 $(BIN)/python -m pytest -q -n 2 tests/oracle
+
+fuzz: $(VENV)/.installed  ## send each provider's webhook 200,000 requests and payloads that nobody sends
+	FUZZ_EXAMPLES=100000 $(BIN)/python -m pytest -q -n 2 tests/webhooks/test_fuzz.py
 
 mutation: $(VENV)/.installed  ## break the domain in 4,000 ways and count which the tests notice
 	rm -rf mutants

@@ -6,14 +6,23 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
+from local.arrivals import Report, disorder
 from local.expectation import estimated, expected, pending
-from local.play import Play, Wrong
+from local.http import Wrong
+from local.play import Play
 from local.printed import money, table
 from local.shop import MEMBERS
 
 CURRENCIES = ("CNY", "USD", "JPY")
 BUCKETS = ("estimated", "pending", "available", "in_flight", "paid")
 OUT = ("in_flight", "paid")
+ROADS = {
+    "api": "API",
+    "fenrun": "Standard Webhooks",
+    "shopify": "Shopify",
+    "wechatpay": "WeChat Pay",
+    "stripe": "Stripe",
+}
 
 
 @dataclass
@@ -137,6 +146,27 @@ def tables(play: Play, seen: Seen) -> str:
             "GET /v1/ledger/verify",
             f"  accounts {proof['accounts']}, entries {proof['entries']}, orders {proof['orders']}, "
             f"in transit {proof['in_transit']}, imbalance {proof['imbalance']}, mismatches {proof['mismatches']}",
+            "",
+        ]
+    )
+
+
+def told(play: Play) -> str:
+    """By which roads the messages came, and in what disorder."""
+    by_road: dict[str, list[Report]] = defaultdict(list)
+    for report in play.reports:
+        by_road[report.message.road.partition("-")[0]].append(report)
+    rows = [
+        (name, str(len({each.order_id for each in mine})), str(len(mine)), str(sum(each.again for each in mine)))
+        for road, name in ROADS.items()
+        for mine in [by_road[road]]
+    ]
+    return "\n".join(
+        [
+            table("Messages, by road", ("", "orders", "messages", "again"), rows),
+            "  the commission and balances above are what the shop's own list of orders comes to",
+            f"  {disorder(play.reports)}",
+            f"  {play.forged} forged deliveries were refused and changed nothing; none of the others is left in the inbox",
             "",
         ]
     )

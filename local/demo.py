@@ -17,9 +17,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local import books
 from local.bootstrap import bootstrap
 from local.emulator import free_port, start, stop
-from local.http import Refusal
+from local.http import Refusal, Wrong
 from local.package import CloudError
-from local.play import SHOP_URL, Play, Wrong
+from local.play import SHOP_URL, Play
 from local.printed import Progress
 from local.stack import Stack, deploy
 
@@ -56,8 +56,7 @@ def run(progress: Progress) -> str:
             progress.clear()
             print("\n" + books.tables(play, seen))
             books.check(play, seen)
-            print("  the commission and balances above are what the shop's own list of orders comes to")
-            print(f"  {play.told}\n")
+            print(books.told(play))
         progress.clear()
     counts = f"orders={seen.proof['orders']} entries={seen.proof['entries']} payouts={len(seen.payouts)}"
     return f"demo: ok {counts} imbalance=0 seconds={progress.seconds:.0f}"

@@ -20,6 +20,10 @@ class Refusal(Exception):
         self.status, self.code = status, code
 
 
+class Wrong(Exception):
+    """The demo saw something that must not be; the message says what."""
+
+
 class Api:
     """Calls the API at `base_url`, as whoever `credential` (an API key or an access token) names, or as nobody."""
 
@@ -65,6 +69,11 @@ class Api:
             raise self._refusal(f"GET {path}", answer)
         return answer.headers["Location"]
 
+    def deliver(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        """Posts these very bytes; the status and the body of the answer, whatever they are."""
+        answer = self._send_bytes("POST", path, body, headers)
+        return answer.status, answer.data
+
     def _json(self, method: str, path: str, body: Any) -> Any:
         answer = self._send(method, path, body)
         if answer.status >= 300:
@@ -78,8 +87,13 @@ class Api:
         if self._credential:
             headers["Authorization"] = f"Bearer {self._credential}"
         data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
+        return self._send_bytes(method, path, data, headers)
+
+    def _send_bytes(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
+    ) -> urllib3.BaseHTTPResponse:
         for attempt in range(1, ATTEMPTS + 1):
-            answer = self._pool.request(method, self._base_url + path, body=data, headers=headers, redirect=False)
+            answer = self._pool.request(method, self._base_url + path, body=body, headers=headers, redirect=False)
             if answer.status not in _AGAIN or attempt == ATTEMPTS:
                 return answer
             time.sleep(0.2 * 2**attempt)

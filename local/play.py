@@ -1,4 +1,5 @@
-"""Sixty days of the tea shop, played through the public API; the clock's two functions are invoked as EventBridge would."""
+"""Sixty days of the tea shop, played through the public API and by signed deliveries; the clock's functions are invoked as
+EventBridge would."""
 
 from __future__ import annotations
 
@@ -11,21 +12,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from local.arrivals import Report, arrivals, told, written
-from local.http import Api
+from local.arrivals import Report, arrivals
+from local.deliveries import CONNECTIONS, Deliveries
+from local.http import Api, Wrong
+from local.messages import written
 from local.printed import Progress
-from local.sales import Order, orders
-from local.shop import COUPONS, DAYS, MEMBERS, PLAN, Customer, bound_at, customers
+from local.sales import Order, buyers, orders
+from local.shop import COUPONS, DAYS, MEMBERS, PLAN, Customer, bound_at
 from local.stack import Stack, client, invoke, scheduled_event
 
 SHOP_URL = "https://tea.example/"
 THREADS, BATCH = 4, 40
-PERIODS, PAYDAYS = 6, (2, 4, 6)
+PERIODS, PAYDAYS, FORGERIES = 6, (2, 4, 6), 3
 DRAINED_WITHIN = 60.0
-
-
-class Wrong(Exception):
-    """The demo saw something that must not be; the message says what."""
+PAUSES = (16, 47, 108)
+"""Minutes after which the inbox tries again for the first time, the second, the third: a little more."""
 
 
 class Play:
@@ -41,7 +42,9 @@ class Play:
         self.ids: dict[str, str] = {}
         self.orders: list[Order] = []
         self.now = self._opened = datetime.now(UTC)
-        self.reports, self.told = 0, ""
+        self.reports: list[Report] = []
+        self.sent = self.forged = 0
+        self._deliveries = Deliveries(self.shop)
 
     def people_join(self) -> None:
         """The plan, the distributors by invite code, how they are paid, their coupons."""
@@ -75,7 +78,7 @@ class Play:
     def customers_come(self) -> None:
         """By code, weeks ago; by a link, today: a click is recorded when it happens, so what it earns is today's too."""
         self._progress.say("customers and their bindings")
-        people = customers()
+        people = buyers()
         clicks = {each.id: self._click(each) for each in people if each.road in ("click", "visit")}
         for each in people:
             if each.road == "own":
@@ -86,7 +89,9 @@ class Play:
                 self._bind(each.id, "bound", click_id=clicks[each.id], at=datetime.now(UTC))
         bound = next(each for each in people if each.road == "code" and each.member != "sato")
         self._bind(bound.id, "kept", code=self._codes["sato"], at=self._opened)  # the first binding wins
-        self.now = datetime.now(UTC)
+        # Providers write whole seconds, and no order may be older than the click it came by.
+        time.sleep(1 - datetime.now(UTC).microsecond / 1_000_000)
+        self.now = datetime.now(UTC).replace(microsecond=0)
         self.orders = orders(self._opened, self.now)
         self._clicks = clicks
 
@@ -106,15 +111,19 @@ class Play:
 
     def days_pass(self) -> None:
         """Ten days at a time: what arrives is reported, holds end, and on some days money is paid out."""
-        waiting = arrivals(self.orders, self._codes, self._clicks, self.now)
-        total, self.told = len(waiting), told(waiting)
+        self._deliveries.connect()
+        waiting = self.reports = arrivals(self.orders, self._codes, self._clicks, self.now)
         first: list[dict[str, str]] = []
         for period in range(1, PERIODS + 1):
             until = self.now - timedelta(days=DAYS - DAYS * period // PERIODS)
             due = [report for report in waiting if report.at <= until]
             waiting = waiting[len(due) :]
-            self._report(due, f"to day {DAYS * period // PERIODS} of {DAYS}: orders", total)
+            self._report(due, f"to day {DAYS * period // PERIODS} of {DAYS}: orders")
+            if period == PERIODS:
+                self._nothing_waits()
             self.drained()
+            if period == FORGERIES:
+                self._forge(due)
             invoke(self._stack, "Mature", scheduled_event(written(until)))
             if period not in PAYDAYS:
                 continue
@@ -132,27 +141,55 @@ class Play:
             else:  # the bank has not answered the file in yen yet
                 self._answered([row for row in rows if row["currency"] != "JPY"], "paid")
 
-    def _report(self, reports: list[Report], step: str, total: int) -> None:
-        """Most as batches, every tenth by itself, by several threads at once."""
-        single, many = reports[::10], [report for i, report in enumerate(reports) if i % 10]
-        groups = [[report] for report in single] + [many[i : i + BATCH] for i in range(0, len(many), BATCH)]
+    def _report(self, reports: list[Report], step: str) -> None:
+        """By the API most as batches and every tenth by itself, deliveries one by one; by several threads at once."""
+        by_api = [report for report in reports if report.message.road == "api"]
+        many = [report for i, report in enumerate(by_api) if i % 10]
+        groups = [[report] for report in reports if report.message.road != "api"] + [[each] for each in by_api[::10]]
+        groups += [many[i : i + BATCH] for i in range(0, len(many), BATCH)]
+        groups.sort(key=lambda group: group[0].at)
         with ThreadPoolExecutor(THREADS) as threads:
             try:
                 for group in threads.map(self._send, groups):
-                    self.reports += len(group)
-                    self._progress.say(step, f"{self.reports} of {total} messages")
+                    self.sent += len(group)
+                    self._progress.say(step, f"{self.sent} of {len(self.reports)} messages")
             finally:
                 threads.shutdown(cancel_futures=True)
 
     def _send(self, group: list[Report]) -> list[Report]:
-        if len(group) == 1:
-            self.shop.put(f"/v1/orders/{group[0].order_id}", group[0].body)
+        if group[0].message.road != "api":
+            self._deliveries.send(group[0])
             return group
-        answer = self.shop.post("/v1/orders/batch", {"orders": [{"order_id": r.order_id, **r.body} for r in group]})
-        for outcome in answer["items"]:
+        if len(group) == 1:
+            self.shop.put(f"/v1/orders/{group[0].order_id}", group[0].message.body)
+            return group
+        orders = [{"order_id": report.order_id, **report.message.body} for report in group]
+        for outcome in self.shop.post("/v1/orders/batch", {"orders": orders})["items"]:
             if outcome["status"] != 200:
                 raise Wrong(f"order {outcome['order_id']} was answered {outcome['status']}: {outcome['problem']}")
         return group
+
+    def _forge(self, reports: list[Report]) -> None:
+        """Somebody else delivers, to every connection: each is refused, and nothing in the books moves."""
+        before = self.drained()
+        for name in CONNECTIONS:
+            told = next(each for each in reports if each.message.road == name and "payments" in each.message.tells)
+            self.forged += self._deliveries.forge(told)
+        if self.drained() != before:
+            raise Wrong("forged deliveries changed the books")
+
+    def _nothing_waits(self) -> None:
+        """Every delivery that was kept is acted on by now, if the clock calls."""
+        for minutes in (0, *PAUSES):
+            if minutes:
+                at = datetime.now(UTC) + timedelta(minutes=minutes)
+                invoke(self._stack, "Inbox", scheduled_event(written(at)))
+            received, stuck = (self.shop.everything(f"/v1/inbox?state={state}") for state in ("received", "stuck"))
+            waiting = received + stuck
+            if not waiting:
+                return
+        troubles = {each["delivery_id"]: each["trouble"] for each in waiting}
+        raise Wrong(f"{len(waiting)} deliveries are not acted on: {troubles}")
 
     def drained(self) -> dict[str, Any]:
         """Waits until every order has reached the books; the proof as it is then."""

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 from local.shop import CATALOGUE, COUPONS, DAYS, SEED, SHIPPING, Customer, bound_at, customers
 
 ORDERS, ORDERS_TODAY = 300, 24
+
+Channel = Literal["api", "fenrun", "shopify", "wallet"]
+CHANNELS: tuple[Channel, ...] = (
+    *("api", "shopify", "fenrun", "wallet", "api", "wallet", "shopify", "api", "api", "shopify", "api"),
+)
+"""By which road an order is told, in turns. Eleven, so that each road has some of everything that happens every so often."""
 
 
 @dataclass
 class Order:
     """What became of one order by now, and whom it should pay, by construction: `direct` is not asked of the API.
 
-    `carries` is what on the order names a distributor: `code` (of a member), `coupon`, `click` (of a customer).
+    `carries` is what on the order names a distributor: `code` (of a member), `coupon`, `click` (of a customer). An order
+    of the channel `wallet` is described by the API, and its money is told of by WeChat Pay or Stripe.
     """
 
     id: str
+    number: int
     customer: Customer
     placed_at: datetime
     lines: list[dict[str, Any]]
@@ -37,13 +45,27 @@ class Order:
         return self.customer.currency
 
     @property
+    def channel(self) -> Channel:
+        return CHANNELS[self.number % len(CHANNELS)]
+
+    @property
     def goods(self) -> int:
         return sum(line["amount"] for line in self.lines)
 
+    @property
+    def due(self) -> int:
+        return self.goods + self.shipping
+
+
+def buyers() -> list[Customer]:
+    """The customers by the numbers that the storefronts give them."""
+    return [replace(each, id=str(7_301_556_000_101 + i)) for i, each in enumerate(customers())]
+
 
 def orders(opened: datetime, now: datetime) -> list[Order]:
-    """The orders of the sixty days before `opened`, oldest first, and then those of today: after the clicks, at `now`."""
-    random, people = Random(SEED + 1), customers()
+    """The orders of the sixty days before `opened`, oldest first, and then those of today: after the clicks, at `now`, a
+    whole second."""
+    random, people = Random(SEED + 1), buyers()
     fresh = [customer for customer in people if customer.road in ("click", "visit")]
     known = [customer for customer in people if customer.road not in ("click", "visit", "own")]
     result = []
@@ -57,10 +79,10 @@ def orders(opened: datetime, now: datetime) -> list[Order]:
             customer, at = fresh[-past % len(fresh)], now
         if number in (90, 181):  # each distributor's own purchase
             customer = people[-2 if number == 90 else -1]
-        order = Order(f"T{1001 + number}", customer, at.replace(microsecond=0) if past > 0 else at, [], 0)
+        order = Order(f"T{1001 + number}", number, customer, at.replace(microsecond=0), [], 0)
         _fill(random, order)
         _attribute(random, order, opened)
-        _live(random, order, number, now)
+        _live(random, order, now)
         result.append(order)
     return result
 
@@ -106,9 +128,9 @@ def _attribute(random: Random, order: Order, opened: datetime) -> None:
         order.carries["coupon"], order.direct = coupon, COUPONS[coupon]
 
 
-def _live(random: Random, order: Order, number: int, now: datetime) -> None:
+def _live(random: Random, order: Order, now: datetime) -> None:
     """Payment, delivery, refunds and cancellation: as far as they have happened by now."""
-    due = order.goods + order.shipping
+    due, number = order.due, order.number
     paid_at = order.placed_at + timedelta(seconds=random.randrange(30, 1800))
     if number in (57, 200, 271):  # never paid
         return

@@ -38,7 +38,7 @@ class SettingsBody(Body):
     coupon: Places | None = None
     click_id: Places | None = None
     merchant_id: Id | None = None
-    reports: Annotated[tuple[Report, ...], Meta(min_length=1, max_length=4)] = tuple(sorted(REPORTS))
+    reports: Annotated[tuple[Report, ...], Meta(min_length=1, max_length=4)] = REPORTS
     paid_on: Literal["authorisation", "capture"] = "authorisation"
 
 
@@ -94,7 +94,9 @@ def put_connection(call: Call, connection_id: str) -> ConnectionView:
     body = call.body
     given = {name: (value,) if isinstance(value, str) else value for name, value in body.secrets.items()}
     fields = {name: getattr(body.settings, name) for name in SettingsBody.__struct_fields__}
-    settings = ConnectionSettings(**{**fields, "reports": frozenset(body.settings.reports)})
+    settings = ConnectionSettings(
+        **{**fields, "reports": tuple(each for each in REPORTS if each in body.settings.reports)}
+    )
     return _view(flow.put_connection(connection_id, body.provider, given, settings, call.caller.name, call.now))
 
 
@@ -146,7 +148,10 @@ class RefusedView(Struct, frozen=True):
 
 
 class StuckView(Struct, frozen=True):
+    """`path`: the first field that is in the way, if one is."""
+
     code: str
+    path: str | None
     deliveries: int
     because: str
 
@@ -176,7 +181,12 @@ def _check_view(stored: Stored, check: Check, language: Language) -> CheckView:
         verified_at=check.verified_at,
         refused=[RefusedView(code, at, detail(code, params, language)) for code, at in check.refused],
         stuck=[
-            StuckView(trouble.code, number, detail(trouble.code, trouble.params, language))
+            StuckView(
+                trouble.code,
+                trouble.faults[0].path if trouble.faults else None,
+                number,
+                detail(trouble.code, trouble.params, language),
+            )
             for trouble, number in check.stuck
         ],
     )

@@ -101,6 +101,7 @@ class ClickView(Struct, frozen=True):
     answers=ClickView,
     status=201,
     idempotent=False,
+    cors=True,
     summary="Record a visit through a distributor's link",
 )
 def post_click(call: Call) -> ClickView:

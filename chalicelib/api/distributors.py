@@ -13,9 +13,10 @@ from chalicelib.api.entries import EntryView, entry_view
 from chalicelib.bodies.fields import Body, Country, Currency, Floor, Locale, Name, Page, Secret
 from chalicelib.bodies.orders import Carrier
 from chalicelib.domain import floor
+from chalicelib.domain.codes import normalised_code
 from chalicelib.domain.contacts import masked_email, masked_phone
 from chalicelib.domain.errors import Fault, Malformed
-from chalicelib.domain.people import Distributor, normalised_code
+from chalicelib.domain.people import Distributor
 from chalicelib.flows.change_standing import change_standing
 from chalicelib.flows.read_balance import CurrencyBalance, existing, read_balance
 from chalicelib.flows.read_statement import read_statement

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated
 
 from chalice import Blueprint
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from chalicelib.api.callers import any_staff, scope, staff
 from chalicelib.api.endpoint import Call, endpoint
 from chalicelib.api.messages import Language, detail
 from chalicelib.api.replies import ProblemError
-from chalicelib.bodies.fields import Id, Page
-from chalicelib.domain.deliveries import OPEN, Delivery, Trouble
+from chalicelib.bodies.fields import TEXT_PATTERN, Body, Id, Page
+from chalicelib.domain.deliveries import OPEN, Delivery, State, Trouble
 from chalicelib.domain.errors import Fault, Malformed, NotFound
-from chalicelib.flows.replay_delivery import replay_delivery
+from chalicelib.flows.replay_delivery import dismiss_delivery, replay_delivery
 from chalicelib.store import inbox
 
 bp = Blueprint(__name__)
@@ -35,7 +35,7 @@ class DeliveryView(Struct, frozen=True):
     provider: str
     delivery_id: str
     topic: str
-    state: Literal["received", "done", "ignored", "stuck"]
+    state: State
     received_at: datetime
     size: int
     sha256: str
@@ -51,7 +51,7 @@ class InboxView(Struct, frozen=True):
 
 
 class InboxQuery(Page):
-    state: Literal["received", "done", "ignored", "stuck"] | None = None
+    state: State | None = None
     connection_id: Id | None = None
 
 
@@ -129,3 +129,20 @@ def get_delivery(call: Call, inbox_id: str) -> DeliveryView:
 )
 def post_delivery_replay(call: Call, inbox_id: str) -> DeliveryView:
     return _view(replay_delivery(inbox_id, call.caller.name, call.now), call.language)
+
+
+class DismissBody(Body):
+    reason: Annotated[str, Meta(min_length=1, max_length=500, pattern=TEXT_PATTERN)]
+
+
+@endpoint(
+    bp,
+    "POST",
+    "/v1/inbox/{inbox_id}/dismiss",
+    who=staff("owner", "ops"),
+    body=DismissBody,
+    answers=DeliveryView,
+    summary="Let a stuck delivery rest: it is kept, and not tried again by itself",
+)
+def post_delivery_dismissal(call: Call, inbox_id: str) -> DeliveryView:
+    return _view(dismiss_delivery(inbox_id, call.body.reason, call.caller.name, call.now), call.language)

@@ -134,7 +134,7 @@ def _refuse_distant_times(value: Any, path: str) -> None:
     elif isinstance(value, msgspec.Struct):
         for name, field in zip(value.__struct_encode_fields__, value.__struct_fields__, strict=True):
             _refuse_distant_times(getattr(value, field), f"{path}.{name}" if path else name)
-    elif isinstance(value, list):
+    elif isinstance(value, list | tuple):
         for index, each in enumerate(value):
             _refuse_distant_times(each, f"{path}[{index}]")
     elif isinstance(value, dict):

@@ -12,7 +12,7 @@ from chalicelib.domain.errors import Fault, FenrunError
 from chalicelib.domain.orders import Facts
 
 Report = Literal["order", "payments", "refunds", "disputes"]
-REPORTS: frozenset[Report] = frozenset({"order", "payments", "refunds", "disputes"})
+REPORTS: tuple[Report, ...] = ("order", "payments", "refunds", "disputes")
 
 
 class Request(Struct, frozen=True):
@@ -42,7 +42,7 @@ class ConnectionSettings(Struct, frozen=True, kw_only=True, omit_defaults=True):
     coupon: tuple[str, ...] | None = None
     click_id: tuple[str, ...] | None = None
     merchant_id: str | None = None
-    reports: frozenset[Report] = REPORTS
+    reports: tuple[Report, ...] = REPORTS
     paid_on: Literal["authorisation", "capture"] = "authorisation"
 
 
@@ -82,7 +82,7 @@ class Said(Struct, frozen=True, kw_only=True):
     phone: str | None = None
 
 
-State = Literal["received", "done", "ignored", "stuck"]
+State = Literal["received", "done", "ignored", "stuck", "dismissed"]
 OPEN: frozenset[State] = frozenset({"received", "stuck"})
 
 
@@ -100,8 +100,8 @@ class Trouble(Struct, frozen=True, omit_defaults=True):
 
 class Delivery(Struct, frozen=True, kw_only=True):
     """A delivery that verified, as the inbox keeps it. `done`: what it says is recorded; `ignored`: it says nothing about
-    orders; `stuck`: it could not be acted on, `trouble` says why, and after how many `attempts`; `received`: not acted on
-    yet. `headers`: those worth keeping."""
+    orders; `stuck`: it could not be acted on, `trouble` says why, and after how many `attempts`; `dismissed`: staff decided
+    that it need not be; `received`: not acted on yet. `headers`: those worth keeping."""
 
     id: str
     connection_id: str

@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 
 from msgspec import Struct, field, json, structs
 
+from chalicelib.domain.codes import looks_like_code
 from chalicelib.domain.errors import Conflict, Fault
 from chalicelib.domain.terms import Terms
 
@@ -151,6 +152,10 @@ def _earliest(a: datetime, b: datetime) -> datetime:
     return min(a, b)
 
 
+def _code_rank(code: str) -> tuple[bool, str]:
+    return (looks_like_code(code), code)  # shops put other texts into the fields in which codes travel
+
+
 def _description_rank(value: Description) -> tuple[bool, float, bytes]:
     at = value.updated_at
     return (at is not None, at.timestamp() if at else 0.0, _canonical(value))
@@ -185,7 +190,7 @@ def join(a: Facts, b: Facts) -> Facts:
 
     Where two sources contradict each other on one fact, a fixed rule decides: the earliest of set-once times, the newest
     description, a failed refund over a succeeded one, the newest state of a dispute, the first time at which a running total
-    was stated, else the canonically greater text.
+    was stated, a code that looks like one of ours, else the canonically greater text.
     Raises `Conflict` for another customer or currency: these are never two views of one order.
     """
     if a.customer_id and b.customer_id and a.customer_id != b.customer_id:
@@ -202,7 +207,7 @@ def join(a: Facts, b: Facts) -> Facts:
         description=_either(a.description, b.description, lambda x, y: max(x, y, key=_description_rank)),
         attribution=Carriers(
             coupon=_either(a.attribution.coupon, b.attribution.coupon, max),
-            code=_either(a.attribution.code, b.attribution.code, max),
+            code=_either(a.attribution.code, b.attribution.code, lambda x, y: max(x, y, key=_code_rank)),
             click_id=_either(a.attribution.click_id, b.attribution.click_id, max),
         ),
         payments=_union(a.payments, b.payments, _payment_rank),

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Literal
 
 from msgspec import Struct, field
 
 from chalicelib.domain.attribution import Person
-
-_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
-"""32 letters and digits that nobody confuses when reading a poster aloud: no 0, O, 1 or I."""
 
 
 class Distributor(Struct, frozen=True, kw_only=True):
@@ -36,13 +32,3 @@ class Distributor(Struct, frozen=True, kw_only=True):
         return Person(
             distributor_id=self.id, sponsor_id=self.sponsor_id, active=self.status == "active", rank=self.rank
         )
-
-
-def letters(random: Sequence[int]) -> str:
-    """A readable code from random bytes: one letter a byte, without bias."""
-    return "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in random)
-
-
-def normalised_code(code: str) -> str:
-    """A code as typed by hand: upper case, without spaces and dashes."""
-    return "".join(code.upper().split()).replace("-", "")

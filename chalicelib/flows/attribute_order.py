@@ -11,9 +11,9 @@ from msgspec import Struct, structs
 from chalicelib.domain.attribution import Person, Source, as_of, chosen_click, terms
 from chalicelib.domain.bindings import binding_at
 from chalicelib.domain.buckets import day_of
+from chalicelib.domain.codes import normalised_code
 from chalicelib.domain.earnings import Earnings
 from chalicelib.domain.orders import Facts
-from chalicelib.domain.people import normalised_code
 from chalicelib.domain.plans import AttributionRules
 from chalicelib.domain.rates import Level
 from chalicelib.domain.terms import Beneficiary, MerchantPlan, Terms

@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from chalicelib.domain.attribution import Click
 from chalicelib.domain.bindings import Binding, Outcome, binding_at, claim, outcome
+from chalicelib.domain.codes import normalised_code
 from chalicelib.domain.errors import Fault, NotFound, Refused
-from chalicelib.domain.people import normalised_code
 from chalicelib.flows.record_click import attribution_rules
 from chalicelib.store import clicks, customers, distributors
 

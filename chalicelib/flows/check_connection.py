@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import datetime
 from typing import Literal
 
-from msgspec import Struct, json
+from msgspec import Struct
 
 from chalicelib.domain.deliveries import Trouble
 from chalicelib.store import hearings, inbox
@@ -30,9 +30,8 @@ def check_connection(connection_id: str) -> Check:
     heard = hearings.of(connection_id)
     waiting, _ = inbox.in_state("stuck", _LOOKED_AT)
     troubles = [each.trouble for each in waiting if each.connection_id == connection_id and each.trouble]
-    by_text = {json.encode(Trouble(each.code, each.params)): each for each in troubles}
-    counted = Counter(json.encode(Trouble(each.code, each.params)) for each in troubles)
-    stuck = tuple((by_text[text], number) for text, number in counted.most_common())
+    kinds = {_kind(each): each for each in troubles}
+    stuck = tuple((kinds[kind], number) for kind, number in Counter(map(_kind, troubles)).most_common())
     refused = tuple(heard.refused.items())
     newest = refused[0][1] if refused else None
     state: Literal["ok", "refused", "stuck", "silent"]
@@ -43,3 +42,7 @@ def check_connection(connection_id: str) -> Check:
     else:
         state = "ok" if heard.verified_at else "silent"
     return Check(state, heard.verified_at, refused, stuck, heard.other)
+
+
+def _kind(trouble: Trouble) -> tuple[str, str | None]:
+    return trouble.code, trouble.faults[0].path if trouble.faults else None

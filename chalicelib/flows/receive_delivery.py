@@ -9,9 +9,10 @@ from typing import Literal
 
 from msgspec import structs
 
-from chalicelib.domain.deliveries import Connection, Delivery, Payload, Request, Said, Trouble
+from chalicelib.domain.deliveries import Connection, Delivery, Payload, Request, Said, State, Trouble
 from chalicelib.domain.errors import Busy, Conflict, FenrunError, Refused, Rejected
 from chalicelib.domain.orders import Facts
+from chalicelib.flows.attribute_order import Contact
 from chalicelib.flows.connections import existing, with_secrets
 from chalicelib.flows.contacts import blinded
 from chalicelib.flows.diagnose import diagnosed
@@ -21,7 +22,7 @@ from chalicelib.store import hearings, inbox, orders, payment_names
 from chalicelib.store.transactions import deadline
 from chalicelib.webhooks.provider import Provider, provider
 
-Outcome = Literal["done", "ignored", "stuck", "received", "duplicate", "probe"]
+Outcome = State | Literal["duplicate", "probe"]
 _GUEST = "guest:"
 _PATIENCE = 3.0
 
@@ -75,6 +76,8 @@ def _verified(handler: Provider, connection: Connection, request: Request, now: 
         logger.warning("a delivery cannot be read", extra={"connection": connection.connection_id})
         rejected = Rejected("UNREADABLE_DELIVERY")
     count("DeliveriesRefused")
+    if rejected.code == "PROBE":
+        raise rejected
     if hearings.due(connection.connection_id, rejected.code):
         rejected = diagnosed(handler, connection, request, now, rejected)
         other = rejected.params.get("other")
@@ -129,17 +132,22 @@ def _recorded(delivery: Delivery, said: Said, now: datetime) -> str:
     contact = blinded(said.email, said.phone) if facts.description else NO_CONTACT
     if facts.description and not facts.customer_id:
         facts = structs.replace(facts, customer_id=_GUEST + (contact.email or facts.order_id)[:100])
+    if facts != Facts(order_id=facts.order_id, currency=facts.currency):  # some only tell whose payment it is
+        _record(facts, now, contact)
+    if payment and said.facts.order_id:
+        waiting = payment_names.name(delivery.provider, payment, facts.order_id)
+        if waiting:
+            _take_up(delivery.provider, payment, waiting, now)
+    return facts.order_id
+
+
+def _record(facts: Facts, now: datetime, contact: Contact) -> None:
     try:
         record_order(facts, now, contact)
     except Conflict as error:
         if error.code != "ORDER_CUSTOMER_DIFFERS":
             raise
         record_order(_as_known(facts, error), now, contact)
-    if payment and said.facts.order_id:
-        waiting = payment_names.name(delivery.provider, payment, facts.order_id)
-        if waiting:
-            _take_up(delivery.provider, payment, waiting, now)
-    return facts.order_id
 
 
 def _as_known(facts: Facts, error: Conflict) -> Facts:

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from chalicelib.domain.attribution import Click
+from chalicelib.domain.codes import normalised_code
 from chalicelib.domain.errors import Fault, Malformed, Refused
-from chalicelib.domain.people import normalised_code
 from chalicelib.domain.plans import AttributionRules
 from chalicelib.settings import settings
 from chalicelib.store import clicks, distributors, plans

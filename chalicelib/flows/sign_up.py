@@ -5,16 +5,17 @@ from __future__ import annotations
 import secrets
 from datetime import datetime
 
+from chalicelib.domain.codes import CODE_LETTERS, letters, normalised_code
 from chalicelib.domain.contacts import normalise_email, normalise_phone
 from chalicelib.domain.errors import Conflict, Fault, Malformed, Refused
-from chalicelib.domain.people import Distributor, letters, normalised_code
+from chalicelib.domain.people import Distributor
 from chalicelib.flows import credentials, tokens
 from chalicelib.store import distributors
 from chalicelib.store.distributors import ClaimKind
 from chalicelib.store.keys import stamp
 from chalicelib.store.secrets import app_secret
 
-_CODE_LETTERS, _ID_LETTERS = 8, 16
+_ID_LETTERS = 16
 
 
 def sign_up(
@@ -40,7 +41,7 @@ def sign_up(
     while True:
         distributor = Distributor(
             id=f"d_{letters(secrets.token_bytes(_ID_LETTERS)).lower()}",
-            code=letters(secrets.token_bytes(_CODE_LETTERS)),
+            code=letters(secrets.token_bytes(CODE_LETTERS)),
             name=name,
             status="active",
             joined_at=stamp(now),

@@ -18,7 +18,7 @@ from chalicelib.store.items import from_item, to_item
 from chalicelib.store.keys import from_stamp, stamp
 
 VERIFIED = "verified"
-_EVERY = {VERIFIED: 60.0}
+_EVERY = {VERIFIED: 10.0}
 _REFUSALS_EVERY = 2.0
 _written: dict[tuple[str, str], float] = {}
 
@@ -39,6 +39,8 @@ def due(connection_id: str, what: str) -> bool:
     if len(_written) > 1000:
         _written.clear()
     _written[key] = now
+    if what != VERIFIED:  # the first delivery that verifies after it is news
+        _written.pop((connection_id, VERIFIED), None)
     return True
 
 

@@ -4,7 +4,6 @@ takes it, with its `order_id`."""
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 from datetime import datetime
@@ -13,12 +12,13 @@ from msgspec import structs
 
 from chalicelib.bodies.orders import BatchOrderBody
 from chalicelib.bodies.orders import facts as facts_of
-from chalicelib.bodies.parse import parse
+from chalicelib.bodies.parse import parse, refusal
 from chalicelib.domain.deliveries import Connection, Payload, Request, Said
-from chalicelib.domain.errors import Rejected
+from chalicelib.domain.errors import Fault, Rejected
 from chalicelib.webhooks.provider import About
+from chalicelib.webhooks.reported import reported
 
-_TOLERANCE = 300
+_TOLERANCE, _MAX_ID = 300, 128
 _SEEN = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 ABOUT = About(secrets={"signing_secret": "standard_webhooks"}, signature="webhook-signature", keeps=_SEEN)
@@ -34,32 +34,36 @@ def verify(request: Request, connection: Connection, now: datetime) -> Payload:
         raise Rejected("BAD_SIGNATURE")
     if abs(int(timestamp) - now.timestamp()) > _TOLERANCE:
         raise Rejected("CLOCK")
-    signed = b".".join((delivery_id.encode(), timestamp.encode(), request.body))
+    signed = b".".join((delivery_id.encode("utf-8", "surrogatepass"), timestamp.encode(), request.body))
     given = [
         part.removeprefix("v1,").encode("utf-8", "replace") for part in signatures.split() if part.startswith("v1,")
     ]
-    for secret in connection.held("signing_secret"):
-        expected = base64.b64encode(hmac.digest(_key(secret), signed, hashlib.sha256))
+    for key in filter(None, map(_key, connection.held("signing_secret"))):
+        expected = base64.b64encode(hmac.digest(key, signed, hashlib.sha256))
         if any(hmac.compare_digest(each, expected) for each in given):
             return Payload(delivery_id=delivery_id, topic="order", content=request.body, settings=connection.settings)
     raise Rejected("BAD_SIGNATURE")
 
 
-def _key(secret: str) -> bytes:
+def _key(secret: str) -> bytes | None:
     try:
         return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-    except (binascii.Error, ValueError):
-        raise Rejected("BAD_SIGNATURE") from None
+    except ValueError:
+        return None
 
 
 def facts(payload: Payload) -> tuple[Said, ...]:
-    """The order that the body is. Raises `Malformed` as `PUT /v1/orders/{order_id}` would."""
+    """The order that the body is. Raises `Malformed` or `Refused` as `PUT /v1/orders/{order_id}` would."""
+    settings = payload.settings
     body = parse(payload.content, None, BatchOrderBody)
-    said = facts_of(payload.settings.order_prefix + body.order_id, body)
-    merchant_id = payload.settings.merchant_id
-    if said.description and merchant_id:
+    order_id = settings.order_prefix + body.order_id
+    if len(order_id) > _MAX_ID:
+        raise refusal(Fault("order_id", "BAD_LENGTH", {"bound": f"<= {_MAX_ID - len(settings.order_prefix)}"}))
+    said = facts_of(order_id, body)
+    if said.description and settings.merchant_id:
         lines = tuple(
-            structs.replace(line, merchant_id=line.merchant_id or merchant_id) for line in said.description.lines
+            structs.replace(line, merchant_id=line.merchant_id or settings.merchant_id)
+            for line in said.description.lines
         )
         said = structs.replace(said, description=structs.replace(said.description, lines=lines))
-    return (Said(facts=said, email=body.contact.email, phone=body.contact.phone),)
+    return reported(Said(facts=said, email=body.contact.email, phone=body.contact.phone), settings)

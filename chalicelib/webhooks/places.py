@@ -58,9 +58,10 @@ def first(described: Any, places: Sequence[str], longest: int) -> str | None:
 
 
 def order_id(described: Any, settings: ConnectionSettings, about: About) -> str | None:
-    """The order's id by the connection's rule; None if none is found."""
-    found = first(described, about.order_id if settings.order_id is None else settings.order_id, _MAX_ID)
-    return (settings.order_prefix + found)[:_MAX_ID] if found else None
+    """The order's id by the connection's rule; None if none is found, or none that is short enough with its prefix."""
+    usual = about.order_id if settings.order_id is None else settings.order_id
+    found = first(described, usual, _MAX_ID - len(settings.order_prefix))
+    return settings.order_prefix + found if found else None
 
 
 def carriers(described: Any, settings: ConnectionSettings, about: About) -> Carriers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from typing import Any, TypeVar
 
 import msgspec
@@ -44,7 +45,7 @@ def plain(content: bytes) -> Any:
 def currency(code: str, path: str = "currency") -> str:
     """The ISO 4217 code in capitals. Raises `Malformed` for what is none."""
     upper = code.upper()
-    if upper not in DECIMALS:
+    if not code.isascii() or upper not in DECIMALS:
         raise refusal(Fault(path, "NO_SUCH_CURRENCY"))
     return upper
 
@@ -56,10 +57,10 @@ def minor(amount: Decimal, code: str, path: str) -> int:
     """
     if not amount.is_finite() or abs(amount.adjusted()) > 40:
         raise refusal(Fault(path, "OUT_OF_RANGE", {"bound": f"<= {MAX_AMOUNT}"}))
-    units = amount.scaleb(DECIMALS[code])
-    if units != units.to_integral_value():
+    units = Fraction(amount) * 10 ** DECIMALS[code]  # not `scaleb`: that rounds to 28 digits
+    if units.denominator != 1:
         raise Refused("TOO_MANY_DECIMALS", Fault(path, "TOO_MANY_DECIMALS", {"currency": code}))
-    return bounded(int(units), path)
+    return bounded(units.numerator, path)
 
 
 def from_units(amount: int, code: str, provider: str, path: str) -> int:
@@ -82,7 +83,7 @@ def bounded(amount: int, path: str) -> int:
 
 def utc(at: datetime, path: str) -> datetime:
     """The moment in UTC; one without a zone is taken as UTC. Raises `Malformed` outside the years 2000 to 2100."""
-    if not 2000 < at.year <= 2100:
+    if not 2000 <= at.year <= 2100:
         raise refusal(Fault(path, "BAD_TIME"))
     return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
 

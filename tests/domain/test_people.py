@@ -1,7 +1,8 @@
 import pytest
 
 from chalicelib.domain.attribution import Person
-from chalicelib.domain.people import Distributor, letters, normalised_code
+from chalicelib.domain.codes import letters, looks_like_code, normalised_code
+from chalicelib.domain.people import Distributor
 
 
 def test_attribution_sees_who_a_distributor_is_and_whether_active():
@@ -26,3 +27,10 @@ def test_every_letter_of_a_code_is_as_likely_as_any_other_and_none_is_confused_w
 @pytest.mark.parametrize("typed", ["AB12CD34", "ab12cd34", " ab12 cd34 ", "AB12-CD34", "a-b\t12cd-34"])
 def test_a_code_may_be_typed_with_spaces_dashes_and_small_letters(typed):
     assert normalised_code(typed) == "AB12CD34"
+
+
+@pytest.mark.parametrize(
+    ("text", "ours"), [("AB23CD45", True), ("ab23-cd45", True), ("AB12CD34", False), ("T1001", False), ("ABCDEFGHJ", False)]
+)
+def test_what_looks_like_a_code(text: str, ours: bool):
+    assert looks_like_code(text) is ours

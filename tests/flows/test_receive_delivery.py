@@ -10,12 +10,12 @@ import pytest
 from msgspec import structs
 
 from chalicelib.domain.deliveries import Payload, Request, Said
-from chalicelib.domain.errors import Busy, NotFound, Rejected
+from chalicelib.domain.errors import Busy, Conflict, NotFound, Rejected
 from chalicelib.domain.orders import Facts, Payment, Refund
 from chalicelib.flows import receive_delivery as flow
 from chalicelib.flows.connections import delete_connection
 from chalicelib.flows.receive_delivery import receive_delivery, retry_delivery
-from chalicelib.flows.replay_delivery import replay_delivery
+from chalicelib.flows.replay_delivery import dismiss_delivery, replay_delivery
 from chalicelib.flows.retries import waiting
 from chalicelib.schedules.inbox import Swept, sweep
 from chalicelib.settings import settings
@@ -97,6 +97,23 @@ def test_what_cannot_be_translated_is_stuck_with_the_reason_and_can_be_replayed(
     assert [each.id for each in inbox.in_state("stuck", 10)[0]] == [kept.id]
     again = replay_delivery(kept.id, "staff:1", NOW)
     assert (again.state, again.attempts) == ("stuck", 2)
+
+
+def test_staff_may_let_a_stuck_delivery_rest() -> None:
+    shop = Storefront()
+    shop.delivers(order(currency="CN"))
+    shop.delivers(order(), "msg_2")
+    stuck, done = sorted(inbox.of_connection("shop-1", 10)[0], key=lambda each: each.delivery_id)
+
+    assert dismiss_delivery(stuck.id, "a test", "staff:1", NOW).state == "dismissed"
+    assert inbox.in_state("stuck", 10) == ([], None)
+    assert sweep(NOW + timedelta(days=2), lambda: 60.0).tried == 0
+    for again in (stuck, done):
+        with pytest.raises(Conflict, match="NOT_STUCK"):
+            dismiss_delivery(again.id, "a test", "staff:1", NOW)
+    with pytest.raises(NotFound):
+        dismiss_delivery("none", "a test", "staff:1", NOW)
+    assert shop.delivers(order(currency="CN")) == "duplicate"
 
 
 def test_a_delivery_that_no_rule_foresaw_is_stuck_too(monkeypatch: pytest.MonkeyPatch) -> None:
