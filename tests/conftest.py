@@ -48,7 +48,7 @@ def endpoint(state_dir: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def stack(endpoint: str, state_dir: Path) -> Stack:
     """The package of this working copy, deployed once for all tests: they share its tables, so each uses its own ids."""
-    return cloud.deploy(endpoint, state_dir / "build")
+    return cloud.deploy(endpoint, state_dir / "build", {"ShopUrl": cloud.SHOP_URL})
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from chalice import Blueprint, Response
 from msgspec import Meta, Struct
@@ -127,5 +127,6 @@ def get_redirect(call: Call, code: str) -> Response:
     recorded = record_click(code, page, call.headers.get("referer"), call.now)
     joint = "&" if urlsplit(page).query else "?"
     base, _, anchor = page.partition("#")
-    location = f"{base}{joint}click_id={recorded.click_id}" + (f"#{anchor}" if anchor else "")
+    told = urlencode({"ref": code, "click_id": recorded.click_id})
+    location = f"{base}{joint}{told}" + (f"#{anchor}" if anchor else "")
     return Response("", status_code=302, headers={"Location": location, "Cache-Control": "no-store"})
