@@ -53,11 +53,10 @@ def _text(units: int, currency: str) -> str:
     return str(Decimal(units).scaleb(-_DECIMALS[currency]))
 
 
-def _amounts(units: int, currency: str, *names: str) -> dict[str, Any]:
-    """An amount by these names, each with its set beside it."""
+def _amounts(units: int, currency: str, name: str) -> dict[str, Any]:
+    """An amount by this name, and its set beside it."""
     each = {"amount": _text(units, currency), "currency_code": currency}
-    both = {"shop_money": each, "presentment_money": each}
-    return {key: value for name in names for key, value in ((name, each["amount"]), (f"{name}_set", both))}
+    return {name: each["amount"], f"{name}_set": {"shop_money": each, "presentment_money": each}}
 
 
 def _at(order: Order, at: datetime) -> str:
