@@ -13,7 +13,7 @@ SHARED = {"settings", "observe"}
 MAY_IMPORT = {
     "domain": set(),
     "bodies": {"domain"},
-    "rails": {"domain"} | SHARED,
+    "rails": {"domain", "webhooks"} | SHARED,
     "webhooks": {"domain", "bodies"},
     "store": {"domain"} | SHARED,
     "flows": {"domain", "store", "rails", "webhooks"} | SHARED,

@@ -32,7 +32,7 @@ class ConnectionSettings(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `coupon`, `click_id`: the places (see `webhooks/places.py`) where these stand in what is described, the first that
     holds something counts; None is the provider's own list. `order_prefix` comes before every order id. `merchant_id` is
     the merchant of every line. `reports`: which facts are taken from here, where another connection knows the others
-    better. `paid_on`: Adyen's captures may be separate.
+    better. `paid_on`: Adyen's captures may be separate. `base_url`: where a rail is called, if not at its usual address.
     """
 
     account: str | None = None
@@ -44,6 +44,7 @@ class ConnectionSettings(Struct, frozen=True, kw_only=True, omit_defaults=True):
     merchant_id: str | None = None
     reports: tuple[Report, ...] = REPORTS
     paid_on: Literal["authorisation", "capture"] = "authorisation"
+    base_url: str | None = None
 
 
 class Connection(Struct, frozen=True, kw_only=True):

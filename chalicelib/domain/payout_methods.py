@@ -11,13 +11,19 @@ MOST_METHODS = 10
 _SHOWN = 4
 
 
-class PayoutMethod(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A bank account: whose it is, its number, and the bank where the number alone does not say."""
+Rail = Literal["alipay", "bank_file", "paypal", "stripe", "wechatpay", "wise"]
 
-    rail: Literal["bank_file"]
+
+class PayoutMethod(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where money goes: the `rail`, the `holder`'s name, and the `account` there: a bank account's number or IBAN (`bank`
+    where the number alone does not say), a Stripe account (`acct_…`), PayPal's e-mail address, an openid, Alipay's identity
+    or a Wise recipient. `kind`: what the account is, where a rail knows several."""
+
+    rail: Rail
     holder: str
     account: str
     bank: str | None = None
+    kind: str | None = None
 
 
 def masked(account: str) -> str:

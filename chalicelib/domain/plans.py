@@ -108,10 +108,12 @@ class AttributionRules(_Part, frozen=True):
 
 
 class PayoutRules(_Part, frozen=True):
-    """`minimum` by currency, in minor units; `fee_rate` of the gross amount, kept by the operator."""
+    """`minimum` by currency, in minor units; `fee_rate` of the gross amount, kept by the operator; `rails`: the connection
+    through which each rail pays."""
 
     minimum: dict[Annotated[str, Meta(pattern="^[A-Z]{3}$")], Amount] = field(default_factory=dict)
     fee_rate: Rate = "0"
+    rails: dict[Name, Name] = field(default_factory=dict)
 
 
 class Plan(_Part, frozen=True):
