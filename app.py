@@ -19,12 +19,14 @@ from chalicelib.api.sessions import bp as sessions
 from chalicelib.api.simulations import bp as simulations
 from chalicelib.api.storefront import bp as storefront
 from chalicelib.api.system import bp as system
+from chalicelib.api.tax import bp as tax
 from chalicelib.api.webhooks import bp as webhooks
 from chalicelib.schedules.inbox import bp as redelivery
 from chalicelib.schedules.mature import bp as mature
 from chalicelib.schedules.overdue import bp as overdue
 from chalicelib.schedules.replay import bp as replay
 from chalicelib.schedules.settle import bp as settle
+from chalicelib.schedules.submit import bp as submit
 from chalicelib.streams.commissions import bp as commissions
 
 app = Chalice("fenrun", configure_logs=False)
@@ -43,11 +45,12 @@ for requests in (
     replays,
     payouts,
     payout_methods,
+    tax,
     ledger,
     connections,
     webhooks,
     inbox,
 ):
     app.register_blueprint(requests)
-for events in (commissions, mature, settle, overdue, replay, redelivery):
+for events in (commissions, mature, settle, overdue, replay, redelivery, submit):
     app.register_blueprint(events)

@@ -32,10 +32,10 @@ class Member:
 
 
 MEMBERS = (
-    Member("lin", "Lin Mei", "CN", "zh-CN", None, "6222020200112233445", "ICBC Hangzhou"),
+    Member("lin", "Lin Mei", "CN", "zh-CN", None, "6222020200112233446", "ICBC Hangzhou"),
     Member("sato", "Sato Yuki", "JP", "ja-JP", None, "0005-123-4567890", "MUFG Kyoto"),
     Member("chen", "Chen Hao", "CN", "zh-CN", "lin", "6228480402564890018", "ABC Suzhou"),
-    Member("wang", "Wang Fang", "CN", "zh-CN", "lin", "6217000010012345678", "CCB Chengdu"),
+    Member("wang", "Wang Fang", "CN", "zh-CN", "lin", "6217000010012345677", "CCB Chengdu"),
     Member("zhao", "Zhao Lei", "CN", "zh-CN", "lin"),
     Member("ito", "Ito Haruka", "JP", "ja-JP", "sato", "0009-456-7654321", "SMBC Osaka"),
     Member("emma", "Emma Brooks", "US", "en-US", "sato", "021000021 9876543210", "First Bank of Portland"),

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct, field
 from chalicelib.api.callers import any_staff, scope, staff
 from chalicelib.api.endpoint import Call, endpoint
 from chalicelib.api.messages import Language, detail
-from chalicelib.bodies.fields import Body, Id, Page
+from chalicelib.bodies.fields import Body, Id, Page, Url
 from chalicelib.domain.deliveries import REPORTS, ConnectionSettings, Report
 from chalicelib.flows import connections as flow
 from chalicelib.flows.check_connection import Check, check_connection
@@ -20,11 +20,21 @@ from chalicelib.store.connections import Stored
 
 bp = Blueprint(__name__)
 
-ProviderName = Literal["adyen", "alipay", "fenrun", "paypal", "shopify", "stripe", "wechatpay", "woocommerce"]
+ProviderName = Literal["adyen", "alipay", "fenrun", "paypal", "shopify", "stripe", "wechatpay", "wise", "woocommerce"]
 Place = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_\-]{1,60}(?:\.[A-Za-z0-9_\-]{1,60}){0,7}(?!\n)$")]
 Places = Annotated[tuple[Place, ...], Meta(max_length=8)]
 SecretText = Annotated[str, Meta(min_length=1, max_length=8192)]
 SecretTexts = SecretText | Annotated[tuple[SecretText, ...], Meta(max_length=flow.MOST_SECRETS)]
+
+
+# Money goes where this leads: over TLS, but for a sandbox on the machine itself.
+BaseUrl = Annotated[
+    str,
+    Meta(
+        max_length=200,
+        pattern=r"^(?:https://[A-Za-z0-9.\-]+|http://127\.0\.0\.1)(?::[0-9]{1,5})?(?:/[A-Za-z0-9._\-]+)*(?!\n)$",
+    ),
+]
 
 
 class SettingsBody(Body):
@@ -40,6 +50,9 @@ class SettingsBody(Body):
     merchant_id: Id | None = None
     reports: Annotated[tuple[Report, ...], Meta(min_length=1, max_length=4)] = REPORTS
     paid_on: Literal["authorisation", "capture"] = "authorisation"
+    base_url: BaseUrl | None = None
+    app_id: Id | None = None
+    notify_url: Url | None = None
 
 
 class ConnectionBody(Body):

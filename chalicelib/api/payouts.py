@@ -17,6 +17,7 @@ from chalicelib.domain.payouts import UNFINISHED, Payout, State
 from chalicelib.flows.decide_payout import decide_payout
 from chalicelib.flows.report_results import Result, report_results
 from chalicelib.flows.request_payout import request_payout
+from chalicelib.flows.retry_payout import retry_payout
 from chalicelib.store import payouts
 
 bp = Blueprint(__name__)
@@ -151,6 +152,18 @@ def approve_payout(call: Call, payout_id: str) -> PayoutView:
 )
 def reject_payout(call: Call, payout_id: str) -> PayoutView:
     return _view(decide_payout(payout_id, "rejected", call.caller.name, call.now, call.body.reason), call)
+
+
+@endpoint(
+    bp,
+    "POST",
+    "/v1/payouts/{payout_id}/retry",
+    who=_FINANCE,
+    answers=PayoutView,
+    summary="Submit a payout to its rail now, or ask what became of it; nothing is paid twice",
+)
+def retry(call: Call, payout_id: str) -> PayoutView:
+    return _view(retry_payout(payout_id, call.caller.name, call.now), call)
 
 
 @endpoint(

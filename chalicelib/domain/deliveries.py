@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from chalicelib.domain.errors import Fault, FenrunError
 from chalicelib.domain.orders import Facts
+from chalicelib.domain.payouts import Said as Outcome
 
 Report = Literal["order", "payments", "refunds", "disputes"]
 REPORTS: tuple[Report, ...] = ("order", "payments", "refunds", "disputes")
@@ -33,6 +34,7 @@ class ConnectionSettings(Struct, frozen=True, kw_only=True, omit_defaults=True):
     holds something counts; None is the provider's own list. `order_prefix` comes before every order id. `merchant_id` is
     the merchant of every line. `reports`: which facts are taken from here, where another connection knows the others
     better. `paid_on`: Adyen's captures may be separate. `base_url`: where a rail is called, if not at its usual address.
+    `app_id`: WeChat's app whose users are paid; `notify_url`: where a rail shall send its notifications.
     """
 
     account: str | None = None
@@ -45,6 +47,8 @@ class ConnectionSettings(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reports: tuple[Report, ...] = REPORTS
     paid_on: Literal["authorisation", "capture"] = "authorisation"
     base_url: str | None = None
+    app_id: str | None = None
+    notify_url: str | None = None
 
 
 class Connection(Struct, frozen=True, kw_only=True):
@@ -81,6 +85,17 @@ class Said(Struct, frozen=True, kw_only=True):
     payment: str | None = None
     email: str | None = None
     phone: str | None = None
+
+
+class PayoutNews(Struct, frozen=True, kw_only=True):
+    """What a payload says about one payout of ours. `key`: what the rail knows it by; empty where the payload names only
+    `reference`, the rail's own name for it. `reason`: the rail's code, for people."""
+
+    key: str
+    rail: str
+    outcome: Outcome
+    reference: str | None = None
+    reason: str | None = None
 
 
 State = Literal["received", "done", "ignored", "stuck", "dismissed"]

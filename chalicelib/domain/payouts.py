@@ -111,7 +111,8 @@ class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Payout(Struct, frozen=True, kw_only=True):
     """Money on its way to a distributor. `method` is the payout method as it was when the payout was made; `country`
     whose tax rules apply; `run_id` and `file` the one run and file that it joined; `reference` the rail's own name for
-    it. `connection_id`: through which it is submitted; `key` what the rail knows its instruction by, and `sent` that
+    it. `tax_month` (`2026-11`): the month in whose running totals it stands, if its tax depends on any. `connection_id`:
+    through which it is submitted; `key` what the rail knows its instruction by, and `sent` that
     instruction's body, to be sent again as it is. No state is ever entered twice, so a state is also a version."""
 
     id: str
@@ -131,6 +132,7 @@ class Payout(Struct, frozen=True, kw_only=True):
     run_id: str | None = None
     file: str | None = None
     reference: str | None = None
+    tax_month: str | None = None
     connection_id: str | None = None
     key: str | None = None
     sent: str | None = None
@@ -142,6 +144,32 @@ class Payout(Struct, frozen=True, kw_only=True):
     @property
     def net(self) -> int:
         return self.amounts.net
+
+
+Said = Literal["submitted", "awaiting_recipient", "paid", "failed", "returned"]
+"""What a rail can say of a payout."""
+_UNSURE: frozenset[State] = frozenset({"submitting", "unknown", "manual_review"})
+_OLDER: dict[State, frozenset[State]] = {
+    "awaiting_recipient": frozenset({"submitted"}),
+    "paid": frozenset({"submitted", "awaiting_recipient"}),
+    "failed": frozenset({"submitted", "awaiting_recipient"}),
+    "returned": frozenset({"submitted", "awaiting_recipient", "paid", "failed"}),
+}
+"""What may be heard late, after the state that followed it."""
+
+
+def steps_to(state: State, said: Said) -> tuple[State, ...] | None:
+    """The steps that a rail's word leads through from a state: none where it was known, or is older than what is known;
+    None where it contradicts what is known, or the rail cannot have been instructed yet."""
+    if said == state or said in _OLDER.get(state, ()):
+        return ()
+    if state == "awaiting_recipient" and said == "failed":
+        return ("returned",)  # the recipient let it expire
+    if said in NEXT[state]:
+        return (said,)
+    if state in _UNSURE and said in NEXT["submitted"]:
+        return ("submitted", said)
+    return None
 
 
 def key_of(payout_id: str, attempt: int) -> str:

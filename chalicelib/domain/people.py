@@ -7,6 +7,7 @@ from typing import Any, Literal
 from msgspec import Struct, field
 
 from chalicelib.domain.attribution import Person
+from chalicelib.domain.tax import Standing
 
 
 class Distributor(Struct, frozen=True, kw_only=True):
@@ -26,9 +27,15 @@ class Distributor(Struct, frozen=True, kw_only=True):
     country: str = "CN"
     currencies: frozenset[str] = frozenset()
     payout_methods: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tin_on_file: bool = False
+    first_month: str | None = None
 
     def person(self) -> Person:
         """What attribution asks of them."""
         return Person(
             distributor_id=self.id, sponsor_id=self.sponsor_id, active=self.status == "active", rank=self.rank
         )
+
+    def tax_standing(self) -> Standing:
+        """What their tax depends on besides money."""
+        return Standing(tin_on_file=self.tin_on_file, first_month=self.first_month)

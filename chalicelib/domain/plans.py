@@ -6,8 +6,10 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field, structs
 
+from chalicelib.domain.bank_formats import BankFormat, Originator, bank_faults
 from chalicelib.domain.errors import Fault, Refused
 from chalicelib.domain.money import DECIMALS, MAX_AMOUNT
+from chalicelib.domain.tax import SCOPE, Method
 
 Rate = Annotated[str, Meta(pattern=r"^(0(\.[0-9]{1,6})?|1(\.0{1,6})?)$", description="decimal string from 0 to 1")]
 Amount = Annotated[int, Meta(ge=0, le=MAX_AMOUNT)]
@@ -109,11 +111,17 @@ class AttributionRules(_Part, frozen=True):
 
 class PayoutRules(_Part, frozen=True):
     """`minimum` by currency, in minor units; `fee_rate` of the gross amount, kept by the operator; `rails`: the connection
-    through which each rail pays."""
+    through which each rail pays; `tax`: how it is withheld, by the payee's country, not at all where nothing is said.
+    `cool_off_hours`: how long nothing is paid to a method that was changed; `bank_formats`: what the bank takes by currency
+    (csv where nothing is said), `originator` who pays there."""
 
     minimum: dict[Annotated[str, Meta(pattern="^[A-Z]{3}$")], Amount] = field(default_factory=dict)
     fee_rate: Rate = "0"
     rails: dict[Name, Name] = field(default_factory=dict)
+    tax: dict[Annotated[str, Meta(pattern="^[A-Z]{2}$")], Method] = field(default_factory=dict)
+    cool_off_hours: Annotated[int, Meta(ge=0, le=720)] = 72
+    bank_formats: dict[Annotated[str, Meta(pattern="^[A-Z]{3}$")], BankFormat] = field(default_factory=dict)
+    originator: Originator | None = None
 
 
 class Plan(_Part, frozen=True):
@@ -140,6 +148,19 @@ def _rule_faults(path: str, rule: Rule | IndirectRule | None) -> list[Fault]:
     return [Fault(path, "PLAN_RATE_OR_PER_UNIT")]
 
 
+def _payout_faults(rules: PayoutRules) -> list[Fault]:
+    faults = [
+        Fault(f"payout.minimum.{currency}", "NO_SUCH_CURRENCY", {"currency": currency})
+        for currency in rules.minimum
+        if currency not in DECIMALS
+    ]
+    for country, method in rules.tax.items():
+        if method in SCOPE and SCOPE[method][0] != country:
+            figures: dict[str, str | int] = {"method": method, "country": SCOPE[method][0]}
+            faults.append(Fault(f"payout.tax.{country}", "PLAN_TAX_COUNTRY", figures))
+    return faults + bank_faults(rules.bank_formats, rules.originator)
+
+
 def check(plan: Plan) -> None:
     """Refuses (`Refused`, with the path of every fault) a plan whose parts contradict each other."""
     faults = _rule_faults("direct", plan.direct) + _rule_faults("indirect", plan.indirect)
@@ -161,9 +182,7 @@ def check(plan: Plan) -> None:
         wanted, other = ("orders", "amount") if limit.per == "customer" else ("amount", "orders")
         if getattr(limit, wanted) is None or getattr(limit, other) is not None:
             faults.append(Fault(f"limits[{i}]", "PLAN_LIMIT_FIELD", {"per": limit.per, "field": wanted}))
-    for currency in plan.payout.minimum:
-        if currency not in DECIMALS:
-            faults.append(Fault(f"payout.minimum.{currency}", "NO_SUCH_CURRENCY", {"currency": currency}))
+    faults += _payout_faults(plan.payout)
     if faults:
         raise Refused(faults[0].code, *faults)
 

@@ -8,9 +8,12 @@ from datetime import datetime
 
 from chalicelib.domain.deliveries import Connection, ConnectionSettings
 from chalicelib.domain.errors import Busy, Conflict, Fault, Malformed, NotFound, Refused
+from chalicelib.rails.rail import NAMES as RAILS
+from chalicelib.rails.rail import About as RailAbout
+from chalicelib.rails.rail import rail
 from chalicelib.store import audit, connections, secrets
 from chalicelib.store.connections import Stored
-from chalicelib.webhooks.provider import About, provider
+from chalicelib.webhooks.provider import About, SecretKind, provider
 from chalicelib.webhooks.secret_kinds import fits
 
 MOST_SECRETS = 4
@@ -85,20 +88,36 @@ def _check(
     settings: ConnectionSettings,
 ) -> None:
     faults = []
+    pays = rail(name).ABOUT if name in RAILS else None
+    extra = {each: kind for each, kind in pays.secrets.items() if each not in about.secrets} if pays else {}
+    kinds = {**about.secrets, **extra}
+    needed = _needed(about, pays, extra, held)
     for secret, values in given.items():
-        if secret not in about.secrets:
+        if secret not in kinds:
             faults.append(Fault(f"secrets.{secret[:40]}", "UNKNOWN_SECRET", {"provider": name}))
             continue
         for i, value in enumerate(values):
-            if not fits(about.secrets[secret], value):
+            if not fits(kinds[secret], value):
                 faults.append(Fault(f"secrets.{secret}[{i}]", "BAD_SECRET"))
-    for secret in about.secrets:
-        if secret not in held and secret not in about.optional:
+    for secret in sorted(needed):
+        if secret not in held:
             faults.append(Fault(f"secrets.{secret}", "MISSING_SECRET", {"provider": name}))
-    if about.account and not settings.account:
+    if (about.account or (pays and pays.account and extra.keys() & held.keys())) and not settings.account:
         faults.append(Fault("settings.account", "ACCOUNT_NEEDED", {"provider": name}))
     if faults:
         raise Refused(faults[0].code, *faults, **faults[0].params)
+
+
+def _needed(
+    about: About, pays: RailAbout | None, extra: Mapping[str, SecretKind], held: Mapping[str, tuple[str, ...]]
+) -> set[str]:
+    """The secrets that must be there: those for notifications, those for paying out, or both. With any that only paying out
+    needs, all of those; and those for notifications may be missing then."""
+    notified = {each for each in about.secrets if each not in about.optional}
+    if pays is None or not extra.keys() & held.keys():
+        return notified
+    paying = {each for each in pays.secrets if each not in pays.optional}
+    return paying | (notified if (notified - paying) & held.keys() else set())
 
 
 def delete_connection(connection_id: str, by: str, now: datetime) -> None:

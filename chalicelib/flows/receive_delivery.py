@@ -9,16 +9,18 @@ from typing import Literal
 
 from msgspec import structs
 
-from chalicelib.domain.deliveries import Connection, Delivery, Payload, Request, Said, State, Trouble
+from chalicelib.domain.deliveries import Connection, Delivery, Payload, PayoutNews, Request, Said, State, Trouble
 from chalicelib.domain.errors import Busy, Conflict, FenrunError, Refused, Rejected
 from chalicelib.domain.orders import Facts
 from chalicelib.flows.attribute_order import Contact
 from chalicelib.flows.connections import existing, with_secrets
 from chalicelib.flows.contacts import blinded
 from chalicelib.flows.diagnose import diagnosed
+from chalicelib.flows.follow_payout import follow_payout
 from chalicelib.flows.record_order import NO_CONTACT, record_order
 from chalicelib.observe import count, logger
-from chalicelib.store import hearings, inbox, orders, payment_names
+from chalicelib.rails.rail import Verdict
+from chalicelib.store import hearings, inbox, orders, payment_names, payouts
 from chalicelib.store.transactions import deadline
 from chalicelib.webhooks.provider import Provider, provider
 
@@ -104,7 +106,10 @@ def act(handler: Provider, delivery: Delivery, payload: Payload, now: datetime) 
     trouble: Trouble | None = None
     for each in said:
         try:
-            order_ids.append(_recorded(delivery, each, now))
+            if isinstance(each, PayoutNews):
+                _heard(delivery, each, now)
+            else:
+                order_ids.append(_recorded(delivery, each, now))
         except Busy:
             raise
         except FenrunError as error:
@@ -139,6 +144,19 @@ def _recorded(delivery: Delivery, said: Said, now: datetime) -> str:
         if waiting:
             _take_up(delivery.provider, payment, waiting, now)
     return facts.order_id
+
+
+def _heard(delivery: Delivery, news: PayoutNews, now: datetime) -> None:
+    """A payout follows its rail's word. Raises `Refused` where no payout is known by our key. One that the rail names by its
+    own reference alone may be another's, or is found by asking."""
+    name = news.key or news.reference or ""
+    payout_id = payment_names.ask(f"rail:{news.rail}", name, delivery.id)
+    if payout_id is None:
+        if news.key:
+            raise Refused("PAYMENT_NOT_KNOWN_YET")
+        return
+    said = Verdict(news.outcome, news.reference, news.reason)
+    follow_payout(payouts.existing(payout_id), said, f"connection:{delivery.connection_id}", now)
 
 
 def _record(facts: Facts, now: datetime, contact: Contact) -> None:

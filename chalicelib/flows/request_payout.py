@@ -9,9 +9,11 @@ from typing import Any
 from chalicelib.domain.accounts import distributor as account_of
 from chalicelib.domain.errors import Conflict, Fault, NotFound, Refused
 from chalicelib.domain.money import display
-from chalicelib.domain.payout_methods import snapshot
+from chalicelib.domain.payout_methods import refuse_cooling_off, snapshot
 from chalicelib.domain.payouts import Payout, Step, amounts, worth_paying
+from chalicelib.domain.people import Distributor
 from chalicelib.flows.payout_rules import payout_rules
+from chalicelib.flows.withhold_tax import create_taxed
 from chalicelib.settings import settings
 from chalicelib.store import distributors, keys, payouts
 from chalicelib.store.batch import distributor, read, ref
@@ -23,14 +25,15 @@ def request_payout(
     """A new payout in state `requested`, of `amount` or of all that is available; its money is set aside at once.
 
     The same `once` makes one payout, however often it is sent. Raises `Refused` (`DISTRIBUTOR_NOT_ACTIVE`,
-    `NO_PAYOUT_METHOD`, `BELOW_MINIMUM`, `NOT_ENOUGH_AVAILABLE`), or `Conflict` where `once` made another payout.
+    `NO_PAYOUT_METHOD`, `METHOD_COOLING_OFF`, `BELOW_MINIMUM`, `NOT_ENOUGH_AVAILABLE`, and what `create_taxed` refuses), or
+    `Conflict` where `once` made another payout.
     """
     payout_id = f"po_{once[:32] if once else secrets.token_hex(16)}"
     balance = ref(settings().ledger_table, account=account_of(distributor_id, currency), at=keys.BALANCE)
     items = read(distributor(distributor_id), balance, payouts.payout_ref(payout_id))
     if payouts.payout_ref(payout_id) in items:
         return _the_same(payouts.from_attributes(items[payouts.payout_ref(payout_id)]), currency, amount, method_id)
-    method, country = _payee(items.get(distributor(distributor_id)), method_id)
+    payee, method = _payee(items.get(distributor(distributor_id)), method_id, now)
     available = items.get(balance, {}).get("available", 0)
     gross = available if amount is None else amount
     if amount is None and available <= 0:
@@ -43,7 +46,7 @@ def request_payout(
     payout = Payout(
         id=payout_id,
         distributor_id=distributor_id,
-        country=country,
+        country=payee.country,
         currency=currency,
         gross=gross,
         fee=of.fee,
@@ -55,13 +58,13 @@ def request_payout(
         requested_by=by,
         created_at=now,
     )
-    outcome = payouts.create(payout)
+    outcome, payout = create_taxed(payout, payee, rules)
     if outcome == "not_enough":
         raise _not_enough(available if available < gross else 0, currency)
     return payout if outcome == "created" else _the_same(payouts.existing(payout_id), currency, amount, method_id)
 
 
-def _payee(item: dict[str, Any] | None, method_id: str) -> tuple[dict[str, str], str]:
+def _payee(item: dict[str, Any] | None, method_id: str, now: datetime) -> tuple[Distributor, dict[str, str]]:
     if item is None:
         raise NotFound("NOT_FOUND")
     payee = distributors.from_attributes(item)
@@ -69,7 +72,8 @@ def _payee(item: dict[str, Any] | None, method_id: str) -> tuple[dict[str, str],
         raise Refused("DISTRIBUTOR_NOT_ACTIVE")
     if method_id not in payee.payout_methods:
         raise Refused("NO_PAYOUT_METHOD", Fault("method_id", "NO_PAYOUT_METHOD"))
-    return snapshot(method_id, payee.payout_methods[method_id]), payee.country
+    refuse_cooling_off(payee.payout_methods[method_id], now)
+    return payee, snapshot(method_id, payee.payout_methods[method_id])
 
 
 def _not_enough(available: int, currency: str) -> Refused:

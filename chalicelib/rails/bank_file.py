@@ -1,4 +1,5 @@
-"""Paying out by a file that the operator hands to their bank: one CSV for a run and currency."""
+"""Paying out by a file that the operator hands to their bank: one CSV for a run and currency, or for what of it does not
+fit into the bank's own format."""
 
 from __future__ import annotations
 
@@ -15,9 +16,9 @@ COLUMNS = ("run_id", "payout_id", "currency", "amount", "holder", "account", "ba
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def path(run_id: str, currency: str) -> str:
+def path(run_id: str, currency: str, suffix: str = "csv") -> str:
     """Where the file is kept."""
-    return f"payouts/{RAIL}/{run_id}/{currency}.csv"
+    return f"payouts/{RAIL}/{run_id}/{currency}.{suffix}"
 
 
 def reference(payout_id: str) -> str:

@@ -2,9 +2,11 @@
 
 A rail that is called over HTTP is a module of this package with `ABOUT` and
 
-- `submit(payout, connection, attempt)`: the instruction that pays this payout. The same payout and attempt give the same bytes
-  for ever: what is sent again is what was sent. It sends nothing.
-- `query(payout, connection)`: the instruction that asks, by our own key, what became of it.
+- `submit(payout, connection, attempt)`: the instruction that pays this payout. The same payout and attempt give the same
+  bytes for ever: what is sent again is what was sent. It sends nothing.
+- `query(payout, connection)`: the instruction that asks what became of it; None where it cannot be asked about yet, which is
+  the same as `not_found`.
+- `next(answer, payout, connection)`, if it has it: the instruction that must follow an answer, where paying takes several.
 - `authorised(instruction, connection, now, send)`: the instruction with what authenticates it (a token, a signature over
   these bytes). It may call `send` for a token, and is made afresh each time an instruction is sent.
 - `classify(answer, question, payout, connection)`: what an answer means. What the rail's documentation does not list is
@@ -87,7 +89,7 @@ class Rail(Protocol):
 
     def submit(self, payout: Payout, connection: Connection, attempt: int) -> Instruction: ...
 
-    def query(self, payout: Payout, connection: Connection) -> Instruction: ...
+    def query(self, payout: Payout, connection: Connection) -> Instruction | None: ...
 
     def authorised(
         self, instruction: Instruction, connection: Connection, now: datetime, send: Send

@@ -8,7 +8,9 @@ from typing import Any, Literal
 from msgspec import Struct, convert, json, structs
 
 from chalicelib.domain.errors import Conflict
+from chalicelib.domain.payout_methods import MethodChange
 from chalicelib.domain.people import Distributor
+from chalicelib.domain.tax import Standing
 from chalicelib.settings import settings
 from chalicelib.store import batch, cursors
 from chalicelib.store.batch import read, ref
@@ -18,6 +20,7 @@ from chalicelib.store.transactions import transact
 
 _TAKEN = "ConditionalCheckFailed"
 _IN_USE = {"kind": "program", "id": "currencies"}
+_CHANGES_KEPT = 50
 
 ClaimKind = Literal["code", "coupon", "email", "phone"]
 
@@ -118,9 +121,13 @@ def get_many(distributor_ids: Iterable[str]) -> dict[str, Distributor]:
 
 
 def set_payout_methods(
-    distributor: Distributor, methods: dict[str, dict[str, Any]], also: Sequence[dict[str, Any]] = ()
+    distributor: Distributor,
+    methods: dict[str, dict[str, Any]],
+    also: Sequence[dict[str, Any]] = (),
+    change: MethodChange | None = None,
 ) -> bool:
-    """Puts these methods in place of those that `distributor` was read with, and `also` in the same transaction.
+    """Puts these methods in place of those that `distributor` was read with, notes the `change` among the latest ones, and
+    writes `also` in the same transaction.
 
     False if the methods have changed since: read again and repeat.
     """
@@ -128,14 +135,30 @@ def set_payout_methods(
     stored = item.get("payout_methods")
     if not item or from_attributes(item).payout_methods != distributor.payout_methods:
         return False
+    sets, values = "payout_methods = :new", {":new": json.encode(methods).decode(), ":stored": stored}
+    if change:
+        # Guarded by the same condition: no two states of sealed methods are the same text.
+        sets += ", method_changes = :changes"
+        values[":changes"] = json.encode([change, *_changes(item)][:_CHANGES_KEPT]).decode()
     update = {
         "TableName": settings().distributors_table,
         "Key": to_item({"id": distributor.id}),
-        "UpdateExpression": "SET payout_methods = :new",
+        "UpdateExpression": f"SET {sets}",
         "ConditionExpression": "payout_methods = :stored" if stored else "attribute_not_exists(payout_methods)",
-        "ExpressionAttributeValues": to_item({":new": json.encode(methods).decode(), ":stored": stored}),
+        "ExpressionAttributeValues": to_item(values),
     }
     return transact([{"Update": update}, *also]) is None
+
+
+def method_changes(distributor_id: str) -> list[MethodChange] | None:
+    """When payout methods were set, the latest first, as many as are kept; None if there is no such distributor."""
+    wanted = batch.distributor(distributor_id)
+    item = read(wanted).get(wanted) if "#" not in distributor_id else None
+    return None if item is None else _changes(item)
+
+
+def _changes(item: dict[str, Any]) -> list[MethodChange]:
+    return json.decode(item.get("method_changes", "[]"), type=list[MethodChange])
 
 
 def set_standing(old: Distributor, new: Distributor, also: Sequence[dict[str, Any]] = ()) -> bool:
@@ -155,6 +178,26 @@ def set_standing(old: Distributor, new: Distributor, also: Sequence[dict[str, An
         "ExpressionAttributeValues": to_item(
             {":status": new.status, ":rank": new.rank, ":was": old.status, ":had": old.rank}
         ),
+    }
+    return transact([{"Update": update}, *also]) is None
+
+
+def set_tax_standing(old: Distributor, new: Standing, also: Sequence[dict[str, Any]] = ()) -> bool:
+    """Stores what their tax depends on over what `old` was read with, and `also` in the same transaction.
+
+    False if it has changed since: read again and repeat.
+    """
+    # Whoever signed up before there was such an attribute has none.
+    kept = ["tin_on_file = :had" if old.tin_on_file else "(tin_on_file = :had OR attribute_not_exists(tin_on_file))"]
+    kept.append("first_month = :was" if old.first_month else "attribute_not_exists(first_month)")
+    sets = "SET tin_on_file = :tin" + (", first_month = :month" if new.first_month else " REMOVE first_month")
+    values = {":had": old.tin_on_file, ":was": old.first_month, ":tin": new.tin_on_file, ":month": new.first_month}
+    update = {
+        "TableName": settings().distributors_table,
+        "Key": to_item({"id": old.id}),
+        "UpdateExpression": sets,
+        "ConditionExpression": " AND ".join(["attribute_exists(id)", *kept]),
+        "ExpressionAttributeValues": to_item(values),
     }
     return transact([{"Update": update}, *also]) is None
 

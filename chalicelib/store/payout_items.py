@@ -20,6 +20,8 @@ from chalicelib.store import keys, sums
 from chalicelib.store.items import to_item
 
 OPEN_SHARDS = tuple("01234567")
+RAIL_SHARDS = tuple(f"r{shard}" for shard in OPEN_SHARDS)
+"""Where payouts through rails that are called over HTTP stand: they are asked about every few minutes, files are not."""
 
 
 def item(payout: Payout) -> dict[str, Any]:
@@ -36,8 +38,9 @@ def item(payout: Payout) -> dict[str, Any]:
 def _open(payout: Payout) -> dict[str, str]:
     if payout.state not in UNFINISHED:
         return {}
+    shards = OPEN_SHARDS if payout.rail == "bank_file" else RAIL_SHARDS
     return {
-        "open_shard": OPEN_SHARDS[crc32(payout.id.encode()) % len(OPEN_SHARDS)],
+        "open_shard": shards[crc32(payout.id.encode()) % len(shards)],
         "open_at": f"{payout.state}#{keys.stamp(payout.created_at)}#{payout.id}",
     }
 

@@ -24,13 +24,14 @@ _LOOKED_BACK = 31
 
 class Run(Struct, frozen=True, kw_only=True):
     """One period's run. `id` is its date, `at` the time of the event that began it; payouts and net amounts (minor units
-    by currency) are those in its files, once it is filed."""
+    by currency) are those in its files, once it is filed; `plan` is the version that says how they are written."""
 
     id: str
     at: datetime
     state: Literal["collecting", "closed", "filed"]
     payouts: int = 0
     amounts: dict[str, int] = field(default_factory=dict)
+    plan: int = 0
 
 
 def _key(run_id: str) -> dict[str, str]:
@@ -110,6 +111,20 @@ def close(run_id: str) -> Run:
 def file(run_id: str, payouts: int, amounts: dict[str, int]) -> Run:
     """Notes that the files are written and every payout in them is submitted."""
     return _advance(run_id, "closed", {"state": "filed", "payouts": payouts, "amounts": amounts})
+
+
+def pin_plan(run_id: str, version: int) -> Run:
+    """Notes by which version of the plan (0: none) a run's files are written: the version that was noted first."""
+    answer = send(
+        "update_item",
+        TableName=settings().settings_table,
+        Key=to_item(_key(run_id)),
+        UpdateExpression="SET #plan = if_not_exists(#plan, :version)",
+        ExpressionAttributeNames={"#plan": "plan"},
+        ExpressionAttributeValues=to_item({":version": version}),
+        ReturnValues="ALL_NEW",
+    )
+    return convert(from_item(answer["Attributes"]), Run)
 
 
 def _advance(run_id: str, was: str, to: dict[str, Any]) -> Run:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from msgspec import convert, json, structs
@@ -13,7 +13,7 @@ from chalicelib.domain.errors import Busy, NotFound
 from chalicelib.domain.payouts import BACK, UNFINISHED, Payout, State, moved, reserved, stepped
 from chalicelib.observe import logger
 from chalicelib.settings import settings
-from chalicelib.store import cursors, sums
+from chalicelib.store import cursors, keys, sums, tax_years
 from chalicelib.store import payout_items as items
 from chalicelib.store.batch import Ref, read, ref
 from chalicelib.store.dynamo import send
@@ -47,9 +47,9 @@ def existing(payout_id: str) -> Payout:
 
 def get_many(payout_ids: Sequence[str]) -> dict[str, Payout]:
     """The payouts of these ids that exist, read consistently."""
-    found = {}
-    for i in range(0, len(payout_ids), _MOST):
-        page = read(*map(payout_ref, payout_ids[i : i + _MOST]))
+    found, ids = {}, [each for each in payout_ids if not each.startswith(tax_years.PREFIX)]
+    for i in range(0, len(ids), _MOST):
+        page = read(*map(payout_ref, ids[i : i + _MOST]))
         found.update({item["id"]: from_attributes(item) for item in page.values()})
     return found
 
@@ -72,7 +72,40 @@ def of_distributor(distributor_id: str, limit: int, cursor: str | None) -> tuple
     return [found[each] for each in ids if each in found], cursors.sealed(answer.get("LastEvaluatedKey"))
 
 
-def unfinished(state: State | None, limit: int, cursor: str | None) -> tuple[list[Payout], str | None]:
+def made_between(distributor_id: str, start: datetime, end: datetime) -> list[Payout]:
+    """A distributor's payouts that were made from `start` on and before `end`, the oldest first. One that was made a moment
+    ago may be missing."""
+    ids: list[str] = []
+    more: dict[str, Any] = {}
+    while True:
+        # No instant falls between the last microsecond and `end`: BETWEEN includes both of its ends.
+        answer = send(
+            "query",
+            TableName=settings().payouts_table,
+            IndexName="by_distributor",
+            KeyConditionExpression="distributor_id = :distributor AND created_at BETWEEN :start AND :last",
+            ExpressionAttributeValues=to_item(
+                {
+                    ":distributor": distributor_id,
+                    ":start": keys.stamp(start),
+                    ":last": keys.stamp(end - timedelta(microseconds=1)),
+                }
+            ),
+            **more,
+        )
+        ids += [from_item(key)["id"] for key in answer["Items"]]
+        if "LastEvaluatedKey" not in answer:
+            found = get_many(ids)
+            return [found[each] for each in ids if each in found]
+        more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+
+def unfinished(
+    state: State | None,
+    limit: int,
+    cursor: str | None,
+    shards: Sequence[str] = (*items.OPEN_SHARDS, *items.RAIL_SHARDS),
+) -> tuple[list[Payout], str | None]:
     """The payouts in this state, or in any unfinished one, the oldest of a state first, and where the next page begins.
 
     One that has just changed may be missing, or make the page shorter; none stands under a state that it has left.
@@ -80,7 +113,7 @@ def unfinished(state: State | None, limit: int, cursor: str | None) -> tuple[lis
     low, high = (f"{state}#", f"{state}#~") if state else ("a", "z")
     if after := cursors.opened(cursor, "open_at"):
         low = max(low, after["open_at"].get("S", "") + "\0")
-    keys = sorted((key["open_at"], key["id"]) for shard in items.OPEN_SHARDS for key in _open(shard, low, high, limit))
+    keys = sorted((key["open_at"], key["id"]) for shard in shards for key in _open(shard, low, high, limit))
     page = keys[:limit]
     found = get_many([payout_id for _, payout_id in page])
     states = {state} if state else UNFINISHED
@@ -103,10 +136,13 @@ def _open(shard: str, low: str, high: str, limit: int) -> list[dict[str, Any]]:
     return [from_item(key) for key in answer["Items"]]
 
 
-def create(payout: Payout) -> Literal["created", "exists", "not_enough"]:
-    """Stores a new payout and takes its gross amount from what is available: both, or neither.
+def create(
+    payout: Payout, also: Sequence[dict[str, Any]] = ()
+) -> Literal["created", "exists", "not_enough", "changed"]:
+    """Stores a new payout, takes its gross amount from what is available, and does `also`: all or nothing.
 
     `exists`: there is a payout of this id, whatever it holds. `not_enough`: less is available than the gross amount.
+    `changed`: a condition of `also` failed.
     """
     effect, account = reserved(payout.amounts), accounts.distributor(payout.distributor_id, payout.currency)
     # BALANCE stays in the `due` index even if nothing is available any more. Taking it out would have to be undone by
@@ -121,7 +157,8 @@ def create(payout: Payout) -> Literal["created", "exists", "not_enough"]:
     entry = items.entry(payout, "requested", "payout", -payout.gross, payout.created_at)
     waits = pauses()
     while True:
-        failed = transact([taken, items.put(payout), entry, *items.totals(payout, effect, payout.created_at)])
+        writes = [taken, items.put(payout), entry, *items.totals(payout, effect, payout.created_at)]
+        failed = transact([*writes, *also])
         if failed is None:
             return "created"
         _must_be_possible(failed)
@@ -129,6 +166,8 @@ def create(payout: Payout) -> Literal["created", "exists", "not_enough"]:
             return "exists"
         if failed[0].code == _CONDITION and failed[1].code is None:
             return "not_enough"
+        if any(each.code == _CONDITION for each in failed[len(writes) :]):
+            return "changed"
         next(waits)
 
 
@@ -141,23 +180,28 @@ def move(
     reason: str | None = None,
     reference: str | None = None,
     joins: tuple[str, str] | None = None,
+    instructed: tuple[str, str, str] | None = None,
     also: Sequence[dict[str, Any]] = (),
 ) -> Payout | None:
     """Takes the payout one step on, with its money and with `also`: all or nothing. The payout as it is then.
 
     None if it is not in the state any more that `payout` was read in, or a condition of `also` failed. `joins` names the
-    run and the file that it joins. Raises `Conflict` for a step that the states do not know.
+    run and the file that it joins; `instructed` the connection, the key and the body that it is submitted with. Raises
+    `Conflict` for a step that the states do not know.
     """
     effect = moved(payout.state, to, payout.amounts)
     new = stepped(payout, to, at=at, by=by, reason=reason, reference=reference)
     if joins:
         new = structs.replace(new, run_id=joins[0], file=joins[1])
+    if instructed:
+        new = structs.replace(new, connection_id=instructed[0], key=instructed[1], sent=instructed[2])
     writes = [items.update(payout, new)]
     change = {name: getattr(effect, name) for name in ("available", "in_flight", "paid")}
     if any(change.values()):
         writes.append(sums.balance(accounts.distributor(payout.distributor_id, payout.currency), change))
     if to in BACK:
         writes.append(items.entry(payout, "returned", "payout_returned", payout.gross, at))
+        writes += tax_years.taken_out(payout)
     failed = transact([*writes, *items.totals(payout, effect, at), *also])
     if failed is None:
         return new

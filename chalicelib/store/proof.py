@@ -7,7 +7,7 @@ from typing import Any
 
 from chalicelib.domain.orders import Order
 from chalicelib.settings import settings
-from chalicelib.store import orders
+from chalicelib.store import orders, tax_years
 from chalicelib.store.dynamo import send
 from chalicelib.store.items import from_item
 
@@ -33,4 +33,4 @@ def all_orders() -> Iterator[Order]:
 
 def all_payouts() -> Iterator[dict[str, Any]]:
     """Every payout, as plain attributes."""
-    return _scan(settings().payouts_table)
+    return (item for item in _scan(settings().payouts_table) if not item["id"].startswith(tax_years.PREFIX))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute, UnicodeSetAttribute
+from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute, UnicodeSetAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 
 from chalicelib.store.connection import Table, TableName
@@ -39,6 +39,9 @@ class DistributorItem(Table):
     joined_at = UnicodeAttribute(null=True)
     currencies = UnicodeSetAttribute(null=True)
     payout_methods = JSONAttribute(null=True)
+    method_changes = UnicodeAttribute(null=True)
+    tin_on_file = BooleanAttribute(null=True)
+    first_month = UnicodeAttribute(null=True)
 
     by_sponsor = BySponsor()
 
@@ -161,7 +164,8 @@ class Unfinished(GlobalSecondaryIndex["PayoutItem"]):
 
 
 class PayoutItem(Table):
-    """A payout: amounts in minor units; `history` is the list of its steps; `open_*` only while it is unfinished."""
+    """A payout: amounts in minor units; `history` is the list of its steps; `open_*` only while it is unfinished. Or (id
+    `tax#…`) the running totals of what a payee was paid, see `store/tax_years.py`."""
 
     class Meta:
         table_name = TableName("payouts_table")
@@ -182,6 +186,10 @@ class PayoutItem(Table):
     run_id = UnicodeAttribute(null=True)
     file = UnicodeAttribute(null=True)
     reference = UnicodeAttribute(null=True)
+    tax_month = UnicodeAttribute(null=True)
+    connection_id = UnicodeAttribute(null=True)
+    key = UnicodeAttribute(null=True)
+    sent = UnicodeAttribute(null=True)
     open_shard = UnicodeAttribute(null=True)
     open_at = UnicodeAttribute(null=True)
 

@@ -1,5 +1,5 @@
 """Alipay's asynchronous notices (opendocs.alipay.com/open/203/105286): a signed form about one trade. They confirm the
-payments and refunds of orders that a storefront describes."""
+payments and refunds of orders that a storefront describes. Messages of the app gateway tell of transfers."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from msgspec import DecodeError, Meta, Struct, json
 
 from chalicelib.bodies.fields import ID_PATTERN
 from chalicelib.bodies.parse import refusal
-from chalicelib.domain.deliveries import Connection, Payload, Request, Said
+from chalicelib.domain.deliveries import Connection, Payload, PayoutNews, Request, Said
 from chalicelib.domain.errors import Fault, Malformed, Refused, Rejected
 from chalicelib.domain.orders import Facts, Payment, Refund
-from chalicelib.webhooks import places, reading
+from chalicelib.webhooks import payout_news, places, reading
 from chalicelib.webhooks.provider import About, Answer
 from chalicelib.webhooks.reported import reported
 
@@ -38,6 +38,7 @@ _CURRENCY = "CNY"
 _MAX_FIELDS = 500
 _CHARSETS = {"utf-8": "utf-8", "utf8": "utf-8", "gbk": "gb18030", "gb2312": "gb18030", "gb18030": "gb18030"}
 _PAID, _CLOSED = ("TRADE_SUCCESS", "TRADE_FINISHED"), "TRADE_CLOSED"
+_TRANSFER = "alipay.fund.trans.order.changed"
 
 
 class _Trade(Struct, frozen=True):
@@ -53,7 +54,11 @@ class _Trade(Struct, frozen=True):
     gmt_close: datetime | None = None
 
 
-_OURS = (*_Trade.__struct_fields__, "out_trade_no", "app_id", "seller_id", "notify_id", "passback_params")
+_OURS = (
+    *_Trade.__struct_fields__,
+    *("out_trade_no", "app_id", "seller_id", "notify_id", "passback_params"),
+    *("method", "msg_method", "biz_content"),
+)
 
 
 def verify(request: Request, connection: Connection, now: datetime) -> Payload:
@@ -127,8 +132,9 @@ def _signed_by(keys: tuple[str, ...], sign: bytes, signed: bytes) -> bool:
     return any(verified(key, signature, signed) for key in keys)
 
 
-def facts(payload: Payload) -> tuple[Said, ...]:
-    """What a trade's status says of its order: paid, given back so far, or closed without ever being paid.
+def facts(payload: Payload) -> tuple[Said | PayoutNews, ...]:
+    """What a trade's status says of its order: paid, given back so far, or closed without ever being paid. What the
+    gateway's message about a transfer says of its payout.
 
     `refund_fee` is all that was given back so far. A trade closes when it is not paid in time or when all of it was given
     back. Raises `Malformed` or `Refused` for a notice that cannot be read so.
@@ -137,6 +143,8 @@ def facts(payload: Payload) -> tuple[Said, ...]:
         form = _decoded(_fields(payload.content))
     except ValueError:
         raise Malformed("UNREADABLE_DELIVERY") from None
+    if form.get("msg_method") == _TRANSFER:
+        return payout_news.of_alipay(form.get("biz_content", "").encode())
     if _is_message(form) or form.get("trade_status") not in (*_PAID, _CLOSED):
         return ()
     trade = reading.read(json.encode(form), _Trade)

@@ -25,16 +25,17 @@ from typing import Any, Literal
 
 from msgspec import structs
 
-from chalicelib.domain.deliveries import Connection, ConnectionSettings, Payload, Request, Said
+from chalicelib.domain.deliveries import Connection, ConnectionSettings, Payload, PayoutNews, Request, Said
 from chalicelib.domain.errors import Fault, FenrunError, Refused, Rejected
 from chalicelib.domain.orders import Description, Dispute, Facts, Line, Payment, Refund
-from chalicelib.webhooks import paypal_certificates, places, reading
+from chalicelib.webhooks import payout_news, paypal_certificates, places, reading
 from chalicelib.webhooks.paypal_objects import Body, Case, Details, Event, Resource, money
 from chalicelib.webhooks.provider import About
 from chalicelib.webhooks.reported import own_order_id, reported
 
 _BACK, _AHEAD = timedelta(days=3), timedelta(minutes=5)
 _MAX_HEADER = 2000
+_PAYOUT = "PAYMENT.PAYOUTS-ITEM."
 _SIGNED = (
     "paypal-transmission-id",
     "paypal-transmission-time",
@@ -94,8 +95,11 @@ def _delivery(transmission: str, body: bytes, settings: ConnectionSettings) -> P
     return Payload(delivery_id=transmission, topic=event.event_type, content=body, settings=settings)
 
 
-def facts(payload: Payload) -> tuple[Said, ...]:
-    """What the event says about the orders of its payments; nothing for other events. Raises `Malformed` or `Refused`."""
+def facts(payload: Payload) -> tuple[Said | PayoutNews, ...]:
+    """What the event says about the orders of its payments, or about its payout; nothing for other events. Raises
+    `Malformed` or `Refused`."""
+    if payload.topic.startswith(_PAYOUT):
+        return payout_news.of_paypal(bytes(reading.read(payload.content, Body).resource))
     translate = _EVENTS.get(payload.topic)
     if translate is None:
         return ()

@@ -4,8 +4,9 @@ A provider is a module of this package with `ABOUT: About`, `verify(request, con
 
 - `verify` gives the `Payload`, or None for a probe that wants an answer and says nothing; it raises `Rejected` for whatever
   is not a delivery of this provider to this connection. The caller takes any other exception for a refusal, too.
-- `facts` gives what the payload says, one `Said` for each order; nothing for events that say nothing about orders. It raises
-  a `FenrunError` for what it cannot translate. It is pure: the same payload says the same for ever.
+- `facts` gives what the payload says: one `Said` for each order, one `PayoutNews` for each of our payouts; nothing for
+  events that say nothing about either. It raises a `FenrunError` for what it cannot translate. It is pure: the same
+  payload says the same for ever.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from typing import Literal, Protocol, cast
 
 from msgspec import Struct
 
-from chalicelib.domain.deliveries import Connection, Payload, Request, Said
+from chalicelib.domain.deliveries import Connection, Payload, PayoutNews, Request, Said
 from chalicelib.domain.errors import NotFound
 
 SecretKind = Literal["text", "standard_webhooks", "hex", "public_key", "aes_256"]
-NAMES = ("adyen", "alipay", "fenrun", "paypal", "shopify", "stripe", "wechatpay", "woocommerce")
+NAMES = ("adyen", "alipay", "fenrun", "paypal", "shopify", "stripe", "wechatpay", "wise", "woocommerce")
 
 
 class Answer(Struct, frozen=True):
@@ -59,7 +60,7 @@ class Provider(Protocol):
 
     def verify(self, request: Request, connection: Connection, now: datetime) -> Payload | None: ...
 
-    def facts(self, payload: Payload) -> tuple[Said, ...]: ...
+    def facts(self, payload: Payload) -> tuple[Said | PayoutNews, ...]: ...
 
 
 def provider(name: str) -> Provider:

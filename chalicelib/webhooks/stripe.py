@@ -20,10 +20,10 @@ from typing import Literal
 
 from msgspec import Struct, structs
 
-from chalicelib.domain.deliveries import Connection, ConnectionSettings, Payload, Request, Said
+from chalicelib.domain.deliveries import Connection, ConnectionSettings, Payload, PayoutNews, Request, Said
 from chalicelib.domain.errors import FenrunError, Rejected
 from chalicelib.domain.orders import Carriers, Dispute, Facts, Payment, Refund
-from chalicelib.webhooks import places, reading
+from chalicelib.webhooks import payout_news, places, reading
 from chalicelib.webhooks.provider import About
 from chalicelib.webhooks.reported import own_order_id, reported
 from chalicelib.webhooks.stripe_objects import (
@@ -41,6 +41,7 @@ from chalicelib.webhooks.stripe_objects import (
 )
 
 _TOLERANCE, _MAX_HEADER = 300, 4096
+_REVERSED = "transfer.reversed"
 _METADATA = (
     "metadata",
     "parent.subscription_details.metadata",
@@ -114,15 +115,17 @@ def _delivery(body: bytes, settings: ConnectionSettings) -> Payload:
     return Payload(delivery_id=delivery_id, topic=head.type, content=body, settings=settings)
 
 
-def facts(payload: Payload) -> tuple[Said, ...]:
-    """What the event says about one order; nothing for other events, and for test events of connected accounts: Stripe
-    sends them to live endpoints, too (docs.stripe.com/connect/webhooks). Raises `Malformed` or `Refused`."""
+def facts(payload: Payload) -> tuple[Said | PayoutNews, ...]:
+    """What the event says about one order or one payout; nothing for other events, and for test events of connected
+    accounts: Stripe sends them to live endpoints, too (docs.stripe.com/connect/webhooks). Raises `Malformed`, `Refused`."""
     translate = _EVENTS.get(payload.topic)
-    if translate is None:
+    if translate is None and payload.topic != _REVERSED:
         return ()
     event, settings = reading.read(payload.content, Event), payload.settings
     if event.account and not event.livemode:
         return ()
+    if translate is None:
+        return payout_news.of_stripe(bytes(event.data.object))
     described = reading.plain(bytes(event.data.object))
     told = _Told(
         bytes(event.data.object),

@@ -13,10 +13,10 @@ import msgspec
 from msgspec import Meta, Struct
 
 from chalicelib.bodies.fields import ID_PATTERN
-from chalicelib.domain.deliveries import Connection, Payload, Request, Said
+from chalicelib.domain.deliveries import Connection, Payload, PayoutNews, Request, Said
 from chalicelib.domain.errors import Fault, Refused, Rejected
 from chalicelib.domain.orders import Facts, Payment, Refund
-from chalicelib.webhooks import places, reading
+from chalicelib.webhooks import payout_news, places, reading, wechatpay_keys
 from chalicelib.webhooks.provider import About, Answer
 from chalicelib.webhooks.reported import reported
 
@@ -25,6 +25,7 @@ _TYPE = "wechatpay-signature-type"
 _TOLERANCE = 300
 _PAID = "TRANSACTION.SUCCESS"
 _REFUNDS = ("REFUND.SUCCESS", "REFUND.ABNORMAL", "REFUND.CLOSED")
+_BILL = "MCHTRANSFER.BILL.FINISHED"
 
 ABOUT = About(
     secrets={"api_v3_key": "aes_256", "platform_key": "public_key"},
@@ -107,11 +108,10 @@ def verify(request: Request, connection: Connection, now: datetime) -> Payload:
         raise Rejected("BAD_SIGNATURE")
     if abs(int(timestamp) - now.timestamp()) > _TOLERANCE:
         raise Rejected("CLOCK")
-    keys = [key for key in connection.held("platform_key") if _goes_by(key, serial)]
+    keys = wechatpay_keys.named(connection.held("platform_key"), serial)
     if not keys:
         raise Rejected("UNKNOWN_KEY")
-    signed = b"%b\n%b\n%b\n" % (timestamp.encode(), nonce.encode("utf-8", "replace"), request.body)
-    if not _signed_by(keys, signature, signed):
+    if not wechatpay_keys.signed_by(keys, signature, timestamp, nonce, request.body):
         raise Rejected("BAD_SIGNATURE")
     try:
         envelope = msgspec.json.decode(request.body, type=_Envelope)
@@ -125,31 +125,6 @@ def verify(request: Request, connection: Connection, now: datetime) -> Payload:
         content=content,
         settings=connection.settings,
     )
-
-
-def _goes_by(key: str, serial: str) -> bool:
-    """Whether the serial names this key: a certificate by its own, a public key by the id in the line before it; one
-    without an id may be any."""
-    key_id, begin, rest = key.partition("-----BEGIN ")
-    if not rest.startswith("CERTIFICATE-----"):
-        return not begin or key_id.strip() in ("", serial)
-    from cryptography.x509 import load_pem_x509_certificate
-
-    try:
-        own = load_pem_x509_certificate((begin + rest).encode()).serial_number
-    except ValueError:
-        return False
-    return f"{own:X}" == serial.upper().lstrip("0")
-
-
-def _signed_by(keys: list[str], signature: str, signed: bytes) -> bool:
-    from chalicelib.webhooks.public_keys import verified
-
-    try:
-        made = base64.b64decode(signature, validate=True)
-    except ValueError:
-        return False
-    return any(verified(key, made, signed) for key in keys)
 
 
 def _decrypted(resource: _Resource, keys: tuple[str, ...]) -> bytes:
@@ -179,8 +154,8 @@ def _check_merchant(content: bytes, event_type: str, account: str | None) -> Non
         raise Rejected("OTHER_ACCOUNT")
 
 
-def facts(payload: Payload) -> tuple[Said, ...]:
-    """What a payment or a refund says of its order. Transfers, complaints and the like say nothing.
+def facts(payload: Payload) -> tuple[Said | PayoutNews, ...]:
+    """What a payment or a refund says of its order, a transfer bill of its payout. Complaints and the like say nothing.
 
     A refund's notice says when it succeeded and nothing else of time. `SUCCESS` always does. `ABNORMAL` (the buyer's card
     is closed; the merchant still owes the money) is the same refund if the money had left before, and nothing as long as
@@ -189,6 +164,8 @@ def facts(payload: Payload) -> tuple[Said, ...]:
     """
     if payload.topic == _PAID:
         return _paid(payload)
+    if payload.topic == _BILL:
+        return payout_news.of_wechatpay(payload.content)
     return _given_back(payload) if payload.topic in _REFUNDS else ()
 
 

@@ -10,11 +10,12 @@ import app
 from chalicelib.flows import api_keys, tokens
 from chalicelib.store import payouts, plans, transient
 from tests.api.conftest import SECRET, Http, Reply
-from tests.flows.money_out import check_books, earned, joined, plan
+from tests.flows.money_out import check_books, earned, joined, plan, rows
 
 BODY = {"rail": "bank_file", "holder": "李伟", "account": "6222 0202 0011 2233", "bank": "ICBC"}
 METHOD = "/v1/distributors/{distributor_id}/payout-methods/{method_id}"
 METHODS = "/v1/distributors/{distributor_id}/payout-methods"
+NOTICES = "/v1/distributors/{distributor_id}/notices"
 ONE = "/v1/payouts/{payout_id}"
 
 
@@ -62,12 +63,49 @@ def ask(who: Person, **more: Any) -> Reply:
 def test_a_method_is_written_in_full_and_read_back_masked(promoter: Person, checker: Person) -> None:
     put = promoter("PUT", METHOD, BODY, distributor_id="d_1", method_id="home")
 
-    shown = {"id": "home", "rail": "bank_file", "holder": "李伟", "account": "****2233", "bank": "ICBC"}
+    shown = {
+        "id": "home",
+        "rail": "bank_file",
+        "kind": "number",
+        "holder": "李伟",
+        "account": "****2233",
+        "bank": "ICBC",
+        "usable_from": put.json["usable_from"],
+    }
     assert (put.status, put.json) == (200, shown)
-    for who in (promoter, checker):
+    assert datetime.fromisoformat(put.json["usable_from"]) > datetime.now(UTC)
+    for who, holder in ((promoter, "李伟"), (checker, "李伟"), (Person("p-ops", "staff", "ops"), None)):
         read = who("GET", METHODS, distributor_id="d_1")
-        assert read.json["items"][1] == shown
+        assert read.json["items"][1] == {**shown, "holder": holder}
         assert "0011" not in read.text
+        assert (read.json["items"][0]["account"], read.json["items"][0]["usable_from"]) == ("****3445", None)
+
+
+def test_what_is_remembered_of_setting_a_method_holds_nobody_s_name(promoter: Person, tables: dict[str, str]) -> None:
+    promoter("PUT", METHOD, BODY, distributor_id="d_1", method_id="home", key="k-1")
+
+    remembered = [row for row in rows(tables["TRANSIENT_TABLE"]) if row["id"].startswith("answer#")]
+    assert remembered == []
+
+
+def test_the_distributor_is_told_of_a_changed_method(promoter: Person, checker: Person) -> None:
+    put = promoter("PUT", METHOD, BODY, distributor_id="d_1", method_id="card").json
+    refused = ask(promoter)
+    told = promoter("GET", NOTICES, distributor_id="d_1")
+    seen = checker("GET", NOTICES, distributor_id="d_1")
+
+    assert (refused.status, refused.json["code"]) == (422, "METHOD_COOLING_OFF")
+    [notice] = told.json["items"]
+    assert {name: notice[name] for name in ("what", "by", "method_id", "payout_id", "reason", "usable_from")} == {
+        "what": "payout_method_changed",
+        "by": "distributor",
+        "method_id": "card",
+        "payout_id": None,
+        "reason": None,
+        "usable_from": put["usable_from"],
+    }
+    assert seen.json["items"] == [{**notice, "by": "distributor:d_1"}]
+    assert Person("d_2", "distributor")("GET", NOTICES, distributor_id="d_1").status == 404
 
 
 def test_only_the_distributor_says_where_the_money_goes(promoter: Person, checker: Person) -> None:
@@ -85,8 +123,10 @@ def test_only_the_distributor_says_where_the_money_goes(promoter: Person, checke
     ("field", "value", "code"),
     [
         ("rail", "cash", "NOT_ALLOWED"),
-        ("account", "=1+1+1", "BAD_FORMAT"),
-        ("account", "123", "BAD_LENGTH"),
+        ("account", "", "BAD_LENGTH"),
+        ("account", "12345\u0000", "BAD_FORMAT"),
+        ("kind", "cash", "NOT_ALLOWED"),
+        ("holder", "x" * 121, "BAD_LENGTH"),
         ("holder", "a\nb", "BAD_FORMAT"),
         ("holder", "", "BAD_LENGTH"),
         ("iban", "x", "UNKNOWN_FIELD"),
@@ -96,6 +136,25 @@ def test_a_method_that_is_none_is_refused_by_field(promoter: Person, field: str,
     got = promoter("PUT", METHOD, {**BODY, field: value}, distributor_id="d_1", method_id="home")
 
     assert (got.status, got.json["errors"][0]["path"], got.json["code"]) == (400, field, code)
+
+
+@pytest.mark.parametrize(
+    ("body", "path", "code"),
+    [
+        ({"account": "=1+1+1"}, "account", "BAD_RAIL_ACCOUNT"),
+        ({"account": "DE88 3704 0044 0532 0130 00"}, "account", "BAD_IBAN"),
+        ({"account": "6222 0202 0011 2233", "kind": "cn_card"}, "account", "BAD_CARD_NUMBER"),
+        ({"account": "12345", "kind": "us_bank"}, "bank", "BAD_ROUTING_NUMBER"),
+        ({"rail": "paypal"}, "account", "BAD_EMAIL"),
+        ({"rail": "wise", "kind": "iban"}, "kind", "BAD_METHOD_KIND"),
+    ],
+)
+def test_an_account_that_is_none_of_its_rail_is_refused_by_field(
+    promoter: Person, body: dict[str, str], path: str, code: str
+) -> None:
+    got = promoter("PUT", METHOD, {**BODY, **body}, distributor_id="d_1", method_id="home")
+
+    assert (got.status, got.json["errors"][0]["path"], got.json["code"]) == (422, path, code)
 
 
 def test_a_payout_is_shown_as_the_contract_says(promoter: Person) -> None:

@@ -20,7 +20,7 @@ from chalicelib.flows.decide_payout import decide_payout
 from chalicelib.flows.request_payout import request_payout
 from chalicelib.flows.settle import Settlement, settle
 from chalicelib.settings import settings
-from chalicelib.store import audit, connection, distributors, files, keys, payouts, plans, sums
+from chalicelib.store import audit, connection, distributors, files, keys, payouts, plans, sums, tax_years
 from chalicelib.store.dynamo import send
 from chalicelib.store.items import from_item, to_item
 from chalicelib.store.transactions import transact
@@ -104,12 +104,35 @@ def asked(distributor_id: str, amount: int | None = None, currency: str = "CNY",
     return request_payout(distributor_id, currency, amount, "card", f"distributor:{distributor_id}", NOW, once)
 
 
+def american(name: str) -> str:
+    distributors.create(
+        Distributor(id=name, code=name.upper(), name=name, status="active", joined_at="2026", country="US"), {}
+    )
+    assert distributors.set_payout_methods(distributors.get(name), {"card": METHOD})  # type: ignore[arg-type]
+    return name
+
+
+def ask(name: str, amount: int, currency: str = "CNY", at: datetime = NOW, once: str | None = None) -> Payout:
+    return request_payout(name, currency, amount, "card", f"distributor:{name}", at, once)
+
+
+def reject(payout: Payout) -> Payout:
+    return decide_payout(payout.id, "rejected", "staff:checker", NOW, "no")
+
+
 def rows(table: str) -> list[dict[str, Any]]:
     return [from_item(item) for item in send("scan", TableName=table)["Items"]]
 
 
 def all_payouts() -> dict[str, Payout]:
-    return {row["id"]: payouts.from_attributes(row) for row in rows(settings().payouts_table)}
+    found = [row for row in rows(settings().payouts_table) if not row["id"].startswith(tax_years.PREFIX)]
+    return {row["id"]: payouts.from_attributes(row) for row in found}
+
+
+def running_totals() -> dict[tuple[str, str], int]:
+    """What stands in the items that tax is computed from: (item, attribute) to minor units."""
+    found = [row for row in rows(settings().payouts_table) if row["id"].startswith(tax_years.PREFIX)]
+    return {(row["id"], name): amount for row in found for name, amount in row.items() if amount and "_" in name}
 
 
 def balance(distributor_id: str, currency: str = "CNY") -> dict[str, int]:
@@ -138,19 +161,26 @@ def check_books() -> None:
     assert set(sums.values()) <= {0}
     expected: dict[tuple[str, str], int] = defaultdict(int)
     system: dict[str, int] = defaultdict(int)
+    running: dict[tuple[str, str], int] = defaultdict(int)
     for account, amount in entries.items():
         expected[account, "available"] += amount
     for payout in all_payouts().values():
         if payout.state in ("rejected", "failed", "returned"):
             continue
+        if payout.tax_month:
+            yearly = f"{tax_years.PREFIX}{payout.distributor_id}#{payout.currency}#{payout.tax_month[:4]}"
+            running[yearly, f"gross_{payout.tax_month[5:]}"] += payout.gross
+            running[yearly, f"tax_{payout.tax_month[5:]}"] += payout.tax
         held = "paid" if payout.state == "paid" else "in_flight"
         expected[accounts.distributor(payout.distributor_id, payout.currency), held] += payout.gross
         where = accounts.bank if payout.state == "paid" else accounts.clearing
         system[where(payout.rail, payout.currency)] += payout.net
         system[accounts.fees(payout.rail, payout.currency)] += payout.fee
+        system[accounts.tax(payout.country, payout.currency)] += payout.tax
     assert {k: v for k, v in stored.items() if v} == {k: v for k, v in expected.items() if v}
     kept = {k: v for k, v in totals.items() if v and not k.startswith("merchant:")}
     assert kept == {k: v for k, v in system.items() if v}
+    assert running_totals() == {k: v for k, v in running.items() if v}
 
 
 def written() -> dict[str, bytes]:

@@ -96,6 +96,7 @@ def test_there_are_event_functions() -> None:
         "chalicelib.schedules.overdue",
         "chalicelib.schedules.replay",
         "chalicelib.schedules.settle",
+        "chalicelib.schedules.submit",
         "chalicelib.streams.commissions",
     ]
 
@@ -157,6 +158,12 @@ def test_inbox_runs(alone: dict[str, str]) -> None:
     """Nothing waits: what it tries again is tested with its flow."""
     answer = invoke("chalicelib.schedules.inbox", scheduled_event("2026-03-20T01:00:00Z"), alone)
     assert answer == {"tried": 0, "stuck": 0, "failed": 0}
+
+
+def test_submit_runs(alone: dict[str, str]) -> None:
+    """No payout waits: what it does with one is tested with its flow."""
+    answer = invoke("chalicelib.schedules.submit", scheduled_event("2026-03-20T01:00:00Z"), alone)
+    assert answer == {"seen": 0, "moved": 0, "failed": 0}
 
 
 def test_overdue_runs(alone: dict[str, str]) -> None:

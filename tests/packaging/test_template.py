@@ -7,7 +7,7 @@ import pytest
 
 Template = dict[str, Any]
 
-FUNCTIONS = {"APIHandler", "Commissions", "Inbox", "Mature", "Overdue", "Replay", "Settle"}
+FUNCTIONS = {"APIHandler", "Commissions", "Inbox", "Mature", "Overdue", "Replay", "Settle", "Submit"}
 KEPT_TABLES = {
     f"{name}Table"
     for name in ["Distributors", "Customers", "Orders", "Ledger", "Payouts", "Settings", "Audit", "Inbox"]
@@ -98,8 +98,8 @@ def test_a_failed_schedule_is_kept(cloudformation: Template) -> None:
     rules = resources(cloudformation, "AWS::Events::Rule").values()
     invocations = resources(cloudformation, "AWS::Lambda::EventInvokeConfig").values()
 
-    assert [rule["Properties"]["Targets"][0]["DeadLetterConfig"]["Arn"] for rule in rules] == [queue] * 4
-    assert [i["Properties"]["DestinationConfig"]["OnFailure"]["Destination"] for i in invocations] == [queue] * 5
+    assert [rule["Properties"]["Targets"][0]["DeadLetterConfig"]["Arn"] for rule in rules] == [queue] * 5
+    assert [i["Properties"]["DestinationConfig"]["OnFailure"]["Destination"] for i in invocations] == [queue] * 6
 
 
 def test_each_function_has_an_alarm_for_its_errors(cloudformation: Template) -> None:

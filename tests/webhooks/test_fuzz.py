@@ -17,12 +17,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.domain.deliveries import REPORTS, Connection, ConnectionSettings, Payload, Request, Said
+from chalicelib.domain.deliveries import REPORTS, Connection, ConnectionSettings, Payload, PayoutNews, Request, Said
 from chalicelib.domain.errors import FenrunError, Rejected
 from chalicelib.domain.money import DECIMALS, MAX_AMOUNT
 from chalicelib.domain.orders import Facts
 from chalicelib.webhooks.provider import NAMES, provider
-from tests.webhooks import samples_adyen, samples_cards, samples_storefronts, samples_wallets, test_fenrun
+from tests.webhooks import (
+    samples_adyen,
+    samples_cards,
+    samples_payouts,
+    samples_storefronts,
+    samples_wallets,
+    test_fenrun,
+)
 from tests.webhooks.mutations import contents, requests
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -43,8 +50,10 @@ def samples() -> dict[str, list[tuple[str, Any]]]:
         cards.charge_refunded(20900),
         cards.stripe_refund(),
         cards.stripe_dispute("closed", "lost", cards.T),
+        samples_payouts.reversed_transfer(),
     ]
     paypal = [cards.capture(), cards.sale(), cards.paypal_refund(), cards.case("CREATED"), cards.resolved("ACCEPTED")]
+    paypal.append(samples_payouts.payout_item("RETURNED"))
     line, weighed = (
         shops.item(11, price="200.00", quantity=2, discount="10.00", tax="39.00"),
         shops.woo_line(quantity=3),
@@ -83,7 +92,7 @@ def samples() -> dict[str, list[tuple[str, Any]]]:
     ]
     return {
         "adyen": [("AUTHORISATION", each) for each in samples_adyen.LIFE],
-        "alipay": [(each["trade_status"], each) for each in alipay],
+        "alipay": [*((each["trade_status"], each) for each in alipay), ("", samples_payouts.transfer_changed())],
         "fenrun": [("order", each) for each in test_fenrun.NOTIFICATIONS],
         "paypal": [(each["event_type"], each) for each in paypal],
         "shopify": shopify,
@@ -92,7 +101,9 @@ def samples() -> dict[str, list[tuple[str, Any]]]:
             ("TRANSACTION.SUCCESS", wallets.WECHAT_PAID),
             ("REFUND.SUCCESS", wallets.WECHAT_REFUND_1),
             ("REFUND.CLOSED", wallets.WECHAT_REFUND_1),
+            ("MCHTRANSFER.BILL.FINISHED", samples_payouts.finished_bill()),
         ],
+        "wise": [("transfers#state-change", samples_payouts.state_change())],
         "woocommerce": [("order.updated", each) for each in woocommerce],
     }
 
@@ -113,6 +124,7 @@ def genuine(name: str) -> list[Signed]:
     signer = import_module(f"local.signers.{name}")
     secrets, key = signer.keys()
     accounts = {"alipay": "2021000000000001", "adyen": samples_adyen.ACCOUNT, "wechatpay": "1230000109"}
+    accounts["wise"] = samples_payouts.PROFILE
     account = accounts.get(name, "shop.myshopify.com" if name == "shopify" else None)
     connection = Connection(
         connection_id="c",
@@ -210,8 +222,12 @@ rules = st.builds(
 )
 
 
-def check(said: Said) -> None:
-    """What every `Said` promises, whatever it was read from."""
+def check(said: Said | PayoutNews) -> None:
+    """What everything that is said promises, whatever it was read from."""
+    if isinstance(said, PayoutNews):
+        assert said.key.startswith("FR") if said.key else said.reference
+        assert len(said.reference or "") <= 128 and len(said.reason or "") <= 128
+        return
     facts = said.facts
     assert len(facts.order_id) <= 128 and facts.currency in DECIMALS
     assert facts.order_id or said.payment

@@ -1,0 +1,71 @@
+"""Every five minutes: approved payouts go to their rails, and those whose rail has not said everything are asked about."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from chalice import Blueprint, Rate
+from msgspec import Struct, to_builtins
+
+from chalicelib.domain.errors import FenrunError
+from chalicelib.domain.payouts import State
+from chalicelib.flows.submit_payout import submit_payout
+from chalicelib.observe import count, logger, observed
+from chalicelib.store import payouts
+from chalicelib.store.payout_items import RAIL_SHARDS
+from chalicelib.store.transactions import deadline
+
+bp = Blueprint(__name__)
+_RESERVE_SECONDS = 60
+"""Longer than one payout takes, with a token, two time-outs and retries."""
+_PAGE = 50
+_TURNS: tuple[State, ...] = ("unknown", "submitting", "approved", "submitted", "awaiting_recipient", "manual_review")
+
+
+class Round(Struct, frozen=True):
+    """`moved` payouts are in another state now; `failed` ones could not be dealt with."""
+
+    seen: int
+    moved: int
+    failed: int
+
+
+@bp.schedule(Rate(5, unit=Rate.MINUTES), name="submit")
+@observed
+def submit(event: Any) -> dict[str, int]:
+    """Deals with what is unfinished, those nobody knows about first, until the time is up; the next round goes on."""
+    ends = float("inf")
+    if hasattr(event.context, "get_remaining_time_in_millis"):
+        ends = time.monotonic() + event.context.get_remaining_time_in_millis() / 1000
+        deadline.set(ends - 5)
+    done = go_round(datetime.fromisoformat(event.to_dict()["time"]), lambda: ends - time.monotonic())
+    summary: dict[str, int] = to_builtins(done)
+    logger.info("payouts submitted and asked about", extra=summary)
+    count("PayoutsMoved", done.moved)
+    return summary
+
+
+def go_round(at: datetime, left: Callable[[], float]) -> Round:
+    """One round at the event's own time; `left`: seconds."""
+    seen = moved = failed = 0
+    for state in _TURNS:
+        cursor: str | None = None
+        while True:
+            page, cursor = payouts.unfinished(state, _PAGE, cursor, RAIL_SHARDS)
+            for payout in page:
+                if left() < _RESERVE_SECONDS:
+                    return Round(seen, moved, failed)
+                seen += 1
+                try:
+                    after = submit_payout(payout.id, at)
+                except FenrunError:
+                    logger.warning("a payout is dealt with later", extra={"payout": payout.id}, exc_info=True)
+                    failed += 1
+                    continue
+                moved += after is not None and after.state != payout.state
+            if cursor is None:
+                break
+    return Round(seen, moved, failed)

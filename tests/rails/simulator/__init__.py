@@ -1,0 +1,5 @@
+"""The providers that pay out, simulated: see `server`."""
+
+from tests.rails.simulator.server import Simulator
+
+__all__ = ["Simulator"]
