@@ -13,7 +13,7 @@ ORDERS, ORDERS_TODAY = 300, 24
 
 Channel = Literal["api", "fenrun", "shopify", "wallet"]
 CHANNELS: tuple[Channel, ...] = (
-    *("api", "shopify", "fenrun", "wallet", "api", "wallet", "shopify", "api", "api", "shopify", "api"),
+    *("api", "wallet", "fenrun", "wallet", "api", "wallet", "shopify", "api", "api", "shopify", "api"),
 )
 """By which road an order is told, in turns. Eleven, so that each road has some of everything that happens every so often."""
 

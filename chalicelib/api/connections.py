@@ -171,7 +171,8 @@ class StuckView(Struct, frozen=True):
 
 class CheckView(Struct, frozen=True):
     """`ok`: the last delivery verified; `refused`: the last ones did not; `stuck`: some could not be acted on; `silent`:
-    none came so far. Times are exact to a minute; `stuck` counts the hundred oldest."""
+    none came so far. Times are exact to some seconds; `stuck` counts among the hundred newest deliveries, and the hundred
+    that have been stuck longest anywhere."""
 
     id: str
     provider: str

@@ -89,7 +89,7 @@ def _operation(entry: Endpoint, schema_of: dict[Any, Any], components: dict[str,
             "required": True,
             "content": {"application/json": {"schema": schema_of[entry.body]}},
         }
-    elif entry.raw:
+    elif entry.raw and entry.method == "POST":
         text = {"type": "string", "description": "As the provider sends it, to the byte."}
         operation["requestBody"] = {"required": True, "content": {"*/*": {"schema": text}}}
     return operation
@@ -168,6 +168,6 @@ def _refusals(entry: Endpoint) -> dict[str, Any]:
         statuses.append("409")
     if entry.body is not None:
         statuses += ["413", "415"]
-    if entry.raw:
+    if entry.raw and entry.method == "POST":
         statuses += ["401", "413"]
     return {status: {"$ref": f"#/components/responses/Problem{status}"} for status in sorted(set(statuses))}

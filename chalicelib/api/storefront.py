@@ -30,7 +30,8 @@ def _etag() -> str:
     return f'"{sha256(script().encode()).hexdigest()[:32]}"'
 
 
-@endpoint(bp, "GET", "/dist.js", who=anyone, summary="The script of the storefront")
+# Shops' systems append versions of their own to the address: any query will do.
+@endpoint(bp, "GET", "/dist.js", who=anyone, raw=True, summary="The script of the storefront")
 def get_script(call: Call) -> Response:
     headers = {
         "Cache-Control": "public, max-age=3600, stale-while-revalidate=86400",

@@ -72,9 +72,14 @@ class Refund(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Dispute(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`source` and `opened_at` where a provider settles disputes by refunds that it tells of, too: of a lost one counts what
+    it exceeds the refunds of the same payment by that were made since it was opened."""
+
     amount: int
     at: datetime
     state: Literal["open", "won", "lost"] = "open"
+    source: str | None = None
+    opened_at: datetime | None = None
 
 
 class Carriers(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -42,7 +42,7 @@ def _after_refunded_lines(facts: Facts) -> list[tuple[Line, int, int]]:
 def _unspecific(facts: Facts, disputes: Collection[str]) -> int:
     """Refunds that name no lines, and disputes in these states, in minor units."""
     refunded = sum(refund.amount or 0 for refund in running.refunds(facts).values() if not refund.lines)
-    return refunded + sum(dispute.amount for dispute in facts.disputes.values() if dispute.state in disputes)
+    return refunded + running.disputed(facts, disputes)
 
 
 def left(facts: Facts, disputes: Collection[str]) -> tuple[Left, ...]:

@@ -7,6 +7,7 @@ become amounts that add up. Whatever sums payments or refunds asks here. What na
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from itertools import accumulate
 
 from msgspec import structs
@@ -53,6 +54,21 @@ def refunds(facts: Facts) -> dict[str, Refund]:
         if total > single:
             counted[key] = structs.replace(succeeded[key], lines=(), amount=total - single, running=False)
     return counted
+
+
+def disputed(facts: Facts, states: Collection[str]) -> int:
+    """What disputes in these states come to, in minor units. A lost one that was settled by refunds, which are told of by
+    themselves, counts with what it exceeds them by: those of its payment since it was opened."""
+    total = 0
+    for dispute in facts.disputes.values():
+        if dispute.state not in states:
+            continue
+        opened_at, refunded = dispute.opened_at, 0
+        if dispute.state == "lost" and dispute.source and opened_at:
+            of_it = [each for each in refunds(facts).values() if each.source == dispute.source]
+            refunded = sum(_comes_to(each) for each in of_it if each.refunded_at >= opened_at)
+        total += max(0, dispute.amount - refunded)
+    return total
 
 
 def _comes_to(refund: Refund) -> int:

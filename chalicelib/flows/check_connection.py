@@ -16,7 +16,8 @@ _LOOKED_AT = 100
 
 class Check(Struct, frozen=True):
     """`refused`: why deliveries did not verify, and when the last of each kind came, the newest first; `other`: the provider
-    whose they looked like. `stuck`: what could not be acted on, and how often, of the hundred oldest."""
+    whose they looked like. `stuck`: what could not be acted on, and how often, of the connection's hundred newest deliveries
+    and the hundred oldest that are stuck at any connection."""
 
     state: Literal["ok", "refused", "stuck", "silent"]
     verified_at: datetime | None
@@ -28,14 +29,16 @@ class Check(Struct, frozen=True):
 def check_connection(connection_id: str) -> Check:
     """What is known of a connection's deliveries."""
     heard = hearings.of(connection_id)
-    waiting, _ = inbox.in_state("stuck", _LOOKED_AT)
-    troubles = [each.trouble for each in waiting if each.connection_id == connection_id and each.trouble]
+    newest, _ = inbox.of_connection(connection_id, _LOOKED_AT)
+    oldest, _ = inbox.in_state("stuck", _LOOKED_AT)
+    seen = {each.id: each for each in (*oldest, *newest) if each.connection_id == connection_id}
+    troubles = [each.trouble for each in seen.values() if each.state == "stuck" and each.trouble]
     kinds = {_kind(each): each for each in troubles}
     stuck = tuple((kinds[kind], number) for kind, number in Counter(map(_kind, troubles)).most_common())
     refused = tuple(heard.refused.items())
-    newest = refused[0][1] if refused else None
+    last = refused[0][1] if refused else None
     state: Literal["ok", "refused", "stuck", "silent"]
-    if newest and (heard.verified_at is None or newest > heard.verified_at):
+    if last and (heard.verified_at is None or last > heard.verified_at):
         state = "refused"
     elif stuck:
         state = "stuck"

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 
+from msgspec import structs
+
 from chalicelib.domain.deliveries import Connection, ConnectionSettings
 from chalicelib.domain.errors import Busy, Conflict, Fault, Malformed, NotFound, Refused
 from chalicelib.rails.rail import NAMES as RAILS
@@ -49,35 +51,57 @@ def put_connection(
     the values that are valid now (the new one and, while it is rotated, the old one). No values take an optional one away.
 
     Raises `Refused` for secrets that this provider does not have, that are missing, or not of their form, and for a missing
-    account; `Conflict` for another provider than the connection has; `Malformed` for an id that fits no address.
+    account; `Conflict` for another provider than the connection has, and where somebody else changes it at the same time;
+    `Malformed` for an id that fits no address.
     """
     if not _ID.fullmatch(connection_id):
-        raise Malformed("BAD_ID", Fault("connection_id", "BAD_ID"))
+        raise Malformed("BAD_CONNECTION_ID", Fault("connection_id", "BAD_CONNECTION_ID"))
     about = provider(provider_name).ABOUT
     before = connections.get(connection_id)
     standing = before if before and not before.deleted else None
     if standing and standing.provider != provider_name:
         fault = Fault("provider", "PROVIDER_FIXED", {"provider": standing.provider})
         raise Conflict("PROVIDER_FIXED", fault, provider=standing.provider)
-    known = secrets.connection_secrets(connection_id, standing.secret_version) if standing else {}
+    known = _known(standing, about, given)
     held = {name: values for name, values in {**known, **given}.items() if values}
     _check(provider_name, about, given, held, settings)
-    same = standing is not None and held == known
-    version = standing.secret_version if standing and same else secrets.keep_connection_secrets(connection_id, held)
     stored = Stored(
         connection_id=connection_id,
         provider=provider_name,
         settings=settings,
         secret_counts={name: len(values) for name, values in sorted(held.items())},
-        secret_version=version,
+        secret_version=standing.secret_version if standing else "",
         created_at=standing.created_at if standing else now,
         updated_at=now,
         revision=before.revision + 1 if before else 1,
     )
+    if held != known:
+        # Secrets Manager forgets a version that two others have followed. So whoever writes a secret has claimed the
+        # connection before, and only one of several who change it at once does.
+        claim = structs.replace(standing or structs.replace(stored, deleted=True), revision=stored.revision)
+        if not connections.put(claim):
+            raise Conflict("CHANGED_MEANWHILE")
+        version = secrets.keep_connection_secrets(connection_id, held)
+        stored = structs.replace(stored, secret_version=version, revision=stored.revision + 1)
     after = (stored.provider, stored.settings, stored.secret_version)
-    if not connections.put(stored, audit.record(now, by, "connection.put", f"connection:{connection_id}", after=after)):
-        raise Busy("BUSY")
+    record = audit.record(now, by, "connection.put", f"connection:{connection_id}", after=after)
+    if not connections.put(stored, record):
+        raise Conflict("CHANGED_MEANWHILE")
     return stored
+
+
+def _known(
+    standing: Stored | None, about: About, given: Mapping[str, tuple[str, ...]]
+) -> Mapping[str, tuple[str, ...]]:
+    """The secrets that the connection has. If they cannot be read, none: as long as all that it needs are given anew."""
+    if standing is None:
+        return {}
+    try:
+        return secrets.connection_secrets(standing.connection_id, standing.secret_version)
+    except Busy:
+        if all(given.get(name) for name in about.secrets if name not in about.optional):
+            return {}
+        raise
 
 
 def _check(

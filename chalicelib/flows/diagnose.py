@@ -23,8 +23,9 @@ def diagnosed(
     own = handler.ABOUT.signature
     if rejected.code in ("NO_SIGNATURE", "UNREADABLE_DELIVERY", "BAD_SIGNATURE") and not (own and request.header(own)):
         for name in NAMES:
-            signature = provider(name).ABOUT.signature
-            if name != connection.provider and signature and request.header(signature):
+            about = provider(name).ABOUT
+            signed = request.header(about.signature) if about.signature else about.mark and about.mark in request.body
+            if name != connection.provider and signed:
                 return Rejected("OTHER_PROVIDER", other=name)
     if rejected.code == "BAD_SIGNATURE" and len(request.body) <= _MOST:
         for body in _rewritten(request.body):
@@ -44,8 +45,8 @@ def _rewritten(body: bytes) -> Iterator[bytes]:
     except (ValueError, RecursionError):
         return
     for ascii_only in (False, True):
-        for separators in ((",", ":"), (", ", ": ")):
-            text = json.dumps(value, ensure_ascii=ascii_only, separators=separators)
+        for indent, separators in ((None, (",", ":")), (None, (", ", ": ")), (2, (",", ": ")), (4, (",", ": "))):
+            text = json.dumps(value, ensure_ascii=ascii_only, indent=indent, separators=separators)
             yield text.encode("utf-8", "surrogatepass")
             yield text.replace("/", "\\/").encode("utf-8", "surrogatepass")
     yield body.rstrip(b"\r\n")

@@ -59,7 +59,7 @@ def all_of_them(limit: int, cursor: str | None) -> tuple[list[Stored], str | Non
     return [each for each in found if not each.deleted], cursors.sealed(answer.get("LastEvaluatedKey"))
 
 
-def put(connection: Stored, audit: dict[str, Any]) -> bool:
+def put(connection: Stored, *also: dict[str, Any]) -> bool:
     """Stores a connection in place of its revision before, with the record of who did it. False if somebody else changed it
     meanwhile."""
     item = {
@@ -81,7 +81,7 @@ def put(connection: Stored, audit: dict[str, Any]) -> bool:
         "ConditionExpression": "attribute_not_exists(id)" if first else "revision = :before",
         **({} if first else {"ExpressionAttributeValues": to_item({":before": connection.revision - 1})}),
     }
-    return transact([{"Put": write}, audit]) is None
+    return transact([{"Put": write}, *also]) is None
 
 
 def _from(item: dict[str, Any]) -> Stored:

@@ -27,6 +27,7 @@ from chalicelib.webhooks.reported import reported
 _AHEAD = timedelta(days=1)
 
 ABOUT = About(
+    mark=b'"notificationItems"',
     secrets={"hmac_key": "hex"},
     account=True,
     order_id=("merchantReference",),
@@ -223,13 +224,13 @@ def _at(item: _Item, path: str) -> datetime:
 
 def _facts(item: _Item, currency: str, amount: int, at: datetime, settings: ConnectionSettings) -> Facts:
     """What the item states about its payment's order, wherever that is."""
-    own, payment, event = f"adyen:{item.psp_reference}", f"adyen:{item.payment}", item.event_code
+    own, event = f"adyen:{item.psp_reference}", item.event_code  # all events of a dispute have the same reference
     captures = settings.paid_on == "capture"
     facts = Facts(order_id="", currency=currency)
     if event == ("CAPTURE" if captures else "AUTHORISATION"):
         return structs.replace(facts, payments={own: Payment(amount=amount, paid_at=at)})
     if event in _DISPUTES:
-        return structs.replace(facts, disputes={payment: Dispute(amount=amount, at=at, state=_DISPUTES[event])})
+        return structs.replace(facts, disputes={own: Dispute(amount=amount, at=at, state=_DISPUTES[event])})
     if event in ("AUTHORISATION", "CAPTURE") or (event in _CANCELLED and captures):
         return facts  # no money moved that counted, or counts already
     if event == "CAPTURE_FAILED":

@@ -23,6 +23,7 @@ from chalicelib.webhooks.provider import About, Answer
 from chalicelib.webhooks.reported import reported
 
 ABOUT = About(
+    mark=b"sign_type=",
     secrets={"public_key": "public_key"},
     account=True,
     order_id=("out_trade_no",),

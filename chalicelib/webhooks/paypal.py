@@ -167,17 +167,23 @@ def _reversed(content: bytes, described: Any, settings: ConnectionSettings) -> _
 
 
 def _disputed(content: bytes, described: Any, settings: ConnectionSettings) -> _Told:
-    """A case for each payment in it: of several, each with its own amount."""
+    """A case for each payment in it: of several, each with its own amount. A case that ends with a part of it is lost by
+    what the buyer got; refunds by which it was settled are told of by themselves."""
     case = reading.read(content, Case)
-    at, state = reading.utc(case.create_time, "create_time"), _OPEN
+    opened_at, state = reading.utc(case.create_time, "create_time"), _OPEN
+    at, given_back = opened_at, None
     if case.status == "RESOLVED":
         at = reading.utc(case.update_time, "update_time") if case.update_time else at
         state = "won" if case.dispute_outcome.outcome_code in _KEPT else "lost"
+        given_back = case.dispute_outcome.amount_refunded if state == "lost" else None
     said, several = [], len(case.disputed_transactions) > 1
     for i, transaction in enumerate(case.disputed_transactions):
         path = f"disputed_transactions[{i}].gross_amount" if several else "dispute_amount"
         amount, currency = money(transaction.gross_amount if several else case.dispute_amount, path)
-        dispute = Dispute(amount=abs(amount), at=at, state=state)
+        if given_back and not several:
+            amount, currency = money(given_back, "dispute_outcome.amount_refunded")
+        source = f"paypal:{transaction.seller_transaction_id}" if transaction.seller_transaction_id else None
+        dispute = Dispute(amount=abs(amount), at=at, state=state, source=source, opened_at=opened_at)
         facts = _facts(described["disputed_transactions"][i], settings, currency)
         dispute_id = f"paypal:{transaction.seller_transaction_id or case.dispute_id}"
         said.append(

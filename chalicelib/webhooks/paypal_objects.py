@@ -78,6 +78,7 @@ class Transaction(Struct, frozen=True):
 
 class Outcome(Struct, frozen=True):
     outcome_code: str = ""
+    amount_refunded: Amount | None = None
 
 
 class Case(Struct, frozen=True):

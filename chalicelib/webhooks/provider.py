@@ -36,13 +36,14 @@ class Answer(Struct, frozen=True):
 class About(Struct, frozen=True, kw_only=True):
     """`secrets`: the names a connection must have, and what each is; `optional` ones may be missing. `account`: whether the
     settings must say whose deliveries these are. `signature`: the header that carries the signature, None if the body
-    does. `keeps`: headers worth keeping with the delivery. `order_id`, `code`, `coupon`, `click_id`: the places where
-    these usually stand."""
+    does: then `mark` is what tells such a body. `keeps`: headers worth keeping with the delivery. `order_id`, `code`,
+    `coupon`, `click_id`: the places where these usually stand."""
 
     secrets: Mapping[str, SecretKind]
     optional: tuple[str, ...] = ()
     account: bool = False
     signature: str | None = None
+    mark: bytes | None = None
     keeps: tuple[str, ...] = ()
     order_id: tuple[str, ...] = ()
     code: tuple[str, ...] = ()

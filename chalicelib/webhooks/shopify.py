@@ -68,6 +68,9 @@ def verify(request: Request, connection: Connection, now: datetime) -> Payload:
     signature = _header(request, "hmac-sha256")
     if not signature:
         raise Rejected("NO_SIGNATURE")
+    topic = _header(request, "topic")
+    if not topic or len(topic) > 64:
+        raise Rejected("UNREADABLE_DELIVERY")
     account, shop = connection.settings.account, _header(request, "shop-domain") or ""
     if account and shop.strip().casefold() != account.strip().casefold():
         raise Rejected("OTHER_ACCOUNT")
@@ -76,8 +79,8 @@ def verify(request: Request, connection: Connection, now: datetime) -> Payload:
         expected = base64.b64encode(hmac.digest(secret.encode(), request.body, hashlib.sha256))
         if hmac.compare_digest(given, expected):
             return Payload(
-                delivery_id=_delivery_id(request),
-                topic=(_header(request, "topic") or "")[:64],
+                delivery_id=_delivery_id(request, topic),
+                topic=topic,
                 content=request.body,
                 settings=connection.settings,
             )
@@ -88,11 +91,12 @@ def _header(request: Request, name: str) -> str | None:
     return request.header(f"x-shopify-{name}") or request.header(f"shopify-{name}")
 
 
-def _delivery_id(request: Request) -> str:
-    named = _header(request, "webhook-id") or _header(request, "event-id") or _header(request, "topic") or ""
+def _delivery_id(request: Request, topic: str) -> str:
+    named = _header(request, "webhook-id") or _header(request, "event-id") or ""
     if len(named) > 128 or not named.isascii() or not named.isprintable():
         named = hashlib.sha256(named.encode("utf-8", "replace")).hexdigest()
-    return f"{named}:{hashlib.sha256(request.body).hexdigest()[:16]}"
+    signed = topic.encode("utf-8", "replace") + b"\n" + request.body
+    return f"{named}:{hashlib.sha256(signed).hexdigest()[:16]}"
 
 
 def facts(payload: Payload) -> tuple[Said, ...]:

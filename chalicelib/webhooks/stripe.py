@@ -109,7 +109,7 @@ def _delivery(body: bytes, settings: ConnectionSettings) -> Payload:
         head = reading.read(body, Head)
     except FenrunError:
         raise Rejected("UNREADABLE_DELIVERY") from None
-    if settings.account and head.account not in (None, settings.account):
+    if settings.account and head.account != settings.account:
         raise Rejected("OTHER_ACCOUNT")
     delivery_id = head.id if 0 < len(head.id) <= 200 else hashlib.sha256(body).hexdigest()
     return Payload(delivery_id=delivery_id, topic=head.type, content=body, settings=settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -135,6 +136,25 @@ def test_a_rewritten_body_and_another_providers_delivery_are_told_apart(shop: Sh
     codes = {each["code"]: each["because"] for each in shop.check()["refused"]}
     assert codes.keys() == {"BODY_CHANGED", "OTHER_PROVIDER"}
     assert "stripe" in codes["OTHER_PROVIDER"]
+
+
+def test_many_who_rotate_a_secret_at_once_leave_one_in_force(shop: Shop, recruit: Person, fresh: str) -> None:
+    given = [fenrun.keys() for _ in range(8)]
+
+    def rotate(secrets: dict[str, list[str]]) -> int:
+        return shop.key("PUT", f"/v1/connections/{shop.id}", {"provider": "fenrun", "secrets": secrets}).status
+
+    with ThreadPoolExecutor(8) as threads:
+        statuses = list(threads.map(rotate, [secrets for secrets, _ in given]))
+
+    assert set(statuses) <= {200, 409} and 200 in statuses
+    tried = [(shop.secret, 0)] + [(secret, i) for i, (_, secret) in enumerate(given)]
+    accepted = 0
+    for secret, i in tried:
+        shop.secret = secret
+        accepted += shop.sends(order(f"o-{fresh}-{i}", recruit.code), f"msg_{secret.hex()[:8]}").status == 200
+    assert accepted == 1
+    assert rotate(fenrun.keys()[0]) == 200
 
 
 def test_who_may_not_look(shop: Shop, recruit: Person) -> None:

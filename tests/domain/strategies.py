@@ -147,7 +147,14 @@ def all_terms(of: st.SearchStrategy[Plan] | None = None, merchants: bool = False
 
 
 payments = st.builds(Payment, amount=small_amounts, paid_at=moments)
-disputes = st.builds(Dispute, amount=st.integers(0, 40_000), at=moments, state=st.sampled_from(("open", "won", "lost")))
+disputes = st.builds(
+    Dispute,
+    amount=st.integers(0, 40_000),
+    at=moments,
+    state=st.sampled_from(("open", "won", "lost")),
+    source=st.none() | st.just("pi"),
+    opened_at=st.none() | moments,
+)
 refund_lines = st.builds(
     RefundLine, line_id=st.sampled_from("0123"), amount=st.integers(0, 5000), quantity=st.integers(0, 3)
 )

@@ -30,7 +30,8 @@ def test_a_code_may_be_typed_with_spaces_dashes_and_small_letters(typed):
 
 
 @pytest.mark.parametrize(
-    ("text", "ours"), [("AB23CD45", True), ("ab23-cd45", True), ("AB12CD34", False), ("T1001", False), ("ABCDEFGHJ", False)]
+    ("text", "ours"),
+    [("AB23CD45", True), ("ab23-cd45", True), ("AB12CD34", False), ("T1001", False), ("ABCDEFGHJ", False)],
 )
 def test_what_looks_like_a_code(text: str, ours: bool):
     assert looks_like_code(text) is ours

@@ -16,7 +16,7 @@ from chalicelib.domain.attribution import as_of
 from chalicelib.domain.earnings import earnings
 from chalicelib.domain.entry_reasons import entry_reasons
 from chalicelib.domain.errors import Refused
-from chalicelib.domain.orders import Facts, Order, Payment, Refund, contradictions, join
+from chalicelib.domain.orders import Dispute, Facts, Order, Payment, Refund, contradictions, join
 from chalicelib.domain.postings import difference
 from chalicelib.domain.remaining import check_refunds, collected, left, outstanding
 from tests.domain.builders import accrued, at, books, books_of, facts, given_back, line, order, paid, refunded, terms
@@ -276,3 +276,38 @@ def test_a_statement_is_told_by_the_name_of_what_it_is_of() -> None:
     assert entry_reasons(entry, nameless)[1].params == {"id": "r=3"}
     single = order(paid(line(1000), refunds=back(300, "r1") | {"r1": given_back(300, days=5)}))
     assert entry_reasons(entry, single)[1].params == {"id": "r1"}
+
+
+@pytest.mark.parametrize(
+    ("days", "state", "source", "opened", "counts"),
+    [
+        (2, "lost", "pi", 1, 6_000),  # the refund was made while the dispute ran: it is part of what was lost
+        (1, "lost", "pi", 1, 6_000),
+        (0, "lost", "pi", 1, 10_000),  # before it: another matter
+        (2, "open", "pi", 1, 10_000),  # what is held is held whole
+        (2, "lost", "other", 1, 10_000),
+        (2, "lost", None, 1, 10_000),
+        (2, "lost", "pi", None, 10_000),
+    ],
+)
+def test_a_dispute_that_was_settled_by_a_refund_counts_once(
+    days: float, state: Any, source: str | None, opened: float | None, counts: int
+) -> None:
+    dispute = Dispute(
+        amount=10_000, at=at(3), state=state, source=source, opened_at=None if opened is None else at(opened)
+    )
+    told = facts(
+        line(50_000), disputes={"d": dispute}, refunds={"r": Refund(amount=4_000, refunded_at=at(days), source="pi")}
+    )
+
+    assert running.disputed(told, ("open", "lost")) == counts
+    assert running.disputed(told, ("won",)) == 0
+
+
+def test_a_dispute_never_counts_below_zero() -> None:
+    dispute = Dispute(amount=1_000, at=at(3), state="lost", source="pi", opened_at=at(1))
+    told = facts(
+        line(50_000), disputes={"d": dispute}, refunds={"r": Refund(amount=4_000, refunded_at=at(2), source="pi")}
+    )
+
+    assert running.disputed(told, ("lost",)) == 0

@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from chalicelib.domain.deliveries import ConnectionSettings, Request
-from chalicelib.domain.errors import Conflict, FenrunError, Malformed, NotFound, Refused, Rejected
+from chalicelib.domain.errors import Busy, Conflict, Malformed, NotFound, Refused, Rejected
 from chalicelib.flows.check_connection import check_connection
 from chalicelib.flows.connections import delete_connection, existing, put_connection, with_secrets
 from chalicelib.flows.receive_delivery import receive_delivery
@@ -73,15 +73,40 @@ def test_a_rotated_secret_counts_from_the_next_delivery_on() -> None:
 def test_what_another_change_overtook_keeps_its_own_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     put("shop-1", "fenrun", SECRET)
 
-    def overtaken(*_: Any) -> bool:
-        return False
-
     with monkeypatch.context() as patch:
-        patch.setattr(connections, "put", overtaken)
-        with pytest.raises(FenrunError, match="BUSY"):
+        patch.setattr(connections, "put", lambda *_: False)
+        with pytest.raises(Conflict, match="CHANGED_MEANWHILE"):
             put("shop-1", "fenrun", OTHER)
     secrets.forget()
     assert with_secrets("fenrun", "shop-1").held("signing_secret") == (SECRET,)
+
+
+def test_a_crash_after_the_secret_was_stored_leaves_the_old_one_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    put("shop-1", "fenrun", SECRET)
+    stored = connections.put
+
+    def crashes(connection: Any, *also: Any) -> bool:
+        return stored(connection, *also) if not also else bool(1 / 0)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(connections, "put", crashes)
+        with pytest.raises(ZeroDivisionError):
+            put("shop-1", "fenrun", OTHER)
+    secrets.forget()
+    assert with_secrets("fenrun", "shop-1").held("signing_secret") == (SECRET,)
+    put("shop-1", "fenrun", OTHER)
+    assert with_secrets("fenrun", "shop-1").held("signing_secret") == (OTHER,)
+
+
+def test_secrets_that_are_lost_can_be_given_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    put("shop-1", "fenrun", SECRET)
+    secrets.drop_connection_secrets("shop-1")
+    secrets.forget()
+
+    with pytest.raises(Busy):
+        put("shop-1", "fenrun", order_prefix="a-")
+    put("shop-1", "fenrun", OTHER)
+    assert with_secrets("fenrun", "shop-1").held("signing_secret") == (OTHER,)
 
 
 @pytest.mark.parametrize(

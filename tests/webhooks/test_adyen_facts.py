@@ -119,7 +119,7 @@ def test_disputes(event, state):
     one = only(item(event, value=30000, pspReference="DISPUTE"))
 
     assert one.payment == PAYMENT
-    assert one.facts.disputes == {f"adyen:{PAYMENT}": Dispute(amount=30000, at=utc(1), state=state)}
+    assert one.facts.disputes == {"adyen:DISPUTE": Dispute(amount=30000, at=utc(1), state=state)}
 
 
 def test_a_dispute_whose_reference_is_the_payments():

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.domain import running
 from chalicelib.domain.deliveries import Payload
 from chalicelib.domain.errors import FenrunError, Malformed, Refused
 from chalicelib.domain.orders import Carriers, Description, Dispute, Line, Payment, Refund, contradictions
@@ -117,16 +118,34 @@ def test_a_case_and_its_reversal_never_count_twice():
         (held,) = cards.joined(said, {"CAP1": "1001"}).disputes.values()
         return held
 
-    opened = Dispute(amount=10000, at=datetime(2026, 3, 5, 10, 0, tzinfo=UTC))
+    since = datetime(2026, 3, 5, 10, 0, tzinfo=UTC)
+    opened = Dispute(amount=10000, at=since, source="paypal:CAP1", opened_at=since)
     closed = datetime(2026, 3, 20, 10, 0, tzinfo=UTC)
     assert dispute(case("CREATED"), case("UPDATED", status="UNDER_REVIEW")) == opened
     assert dispute(case("CREATED"), reversal(), case("UPDATED")).state == "lost"
     assert dispute(case("CREATED"), reversal(), resolved("RESOLVED_BUYER_FAVOUR")) == Dispute(
-        amount=10000, at=closed, state="lost"
+        amount=10000, at=closed, state="lost", source="paypal:CAP1", opened_at=since
     )
     assert dispute(case("CREATED"), reversal(), resolved("RESOLVED_SELLER_FAVOUR")) == Dispute(
-        amount=10000, at=closed, state="won"
+        amount=10000, at=closed, state="won", source="paypal:CAP1", opened_at=since
     )
+
+
+def test_a_case_that_is_settled_by_a_refund_counts_once():
+    def comes_to(*events: dict[str, Any]) -> int:
+        whole = cards.joined([one(paypal, event) for event in (capture(), *events)], {"CAP1": "1001"})
+        refunded = sum(each.amount or 0 for each in running.refunds(whole).values())
+        return refunded + running.disputed(whole, ("open", "lost"))
+
+    settled = paypal_refund(value="40.00", create_time="2026-03-20T09:59:00Z")
+    earlier = paypal_refund(value="40.00", create_time="2026-03-04T09:59:00Z")
+    lost = resolved("RESOLVED_BUYER_FAVOUR", dispute_amount={"value": "40.00", "currency_code": "USD"})
+    partly = resolved("RESOLVED_BUYER_FAVOUR")
+    partly["resource"]["dispute_outcome"]["amount_refunded"] = {"value": "40.00", "currency_code": "USD"}
+
+    assert [comes_to(settled, lost), comes_to(lost, settled), comes_to(lost)] == [4000] * 3
+    assert comes_to(earlier, lost) == 8000
+    assert [comes_to(partly), comes_to(partly, settled)] == [4000, 4000]
 
 
 @pytest.mark.parametrize(
