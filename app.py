@@ -12,8 +12,10 @@ from chalicelib.api.ledger import bp as ledger
 from chalicelib.api.merchants import bp as merchants
 from chalicelib.api.orders import bp as orders
 from chalicelib.api.payout_methods import bp as payout_methods
+from chalicelib.api.payout_runs import bp as payout_runs
 from chalicelib.api.payouts import bp as payouts
 from chalicelib.api.plans import bp as plans
+from chalicelib.api.reconciliations import bp as reconciliations
 from chalicelib.api.replays import bp as replays
 from chalicelib.api.sessions import bp as sessions
 from chalicelib.api.simulations import bp as simulations
@@ -44,9 +46,11 @@ for requests in (
     simulations,
     replays,
     payouts,
+    payout_runs,
     payout_methods,
     tax,
     ledger,
+    reconciliations,
     connections,
     webhooks,
     inbox,

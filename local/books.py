@@ -11,11 +11,23 @@ from local.expectation import estimated, expected, pending
 from local.http import Wrong
 from local.play import Play
 from local.printed import money, table
-from local.shop import MEMBERS
+from local.shop import CURRENCIES, MEMBERS, RAILS
 
-CURRENCIES = ("CNY", "USD", "JPY")
 BUCKETS = ("estimated", "pending", "available", "in_flight", "paid")
 OUT = ("in_flight", "paid")
+UNFINISHED = frozenset(
+    ("requested", "approved", "submitting", "unknown", "submitted", "awaiting_recipient", "manual_review")
+)
+PLAYED = {
+    *{(rail, "paid") for rail in ("bank_file", *RAILS)},
+    ("bank_file", "failed"),
+    ("bank_file", "returned"),
+    ("bank_file", "submitted"),
+    ("stripe", "failed"),
+    ("wise", "returned"),
+    ("wechatpay", "awaiting_recipient"),
+}
+"""Rails, and the states in which payouts are left there."""
 ROADS = {
     "api": "API",
     "fenrun": "Standard Webhooks",
@@ -81,6 +93,7 @@ def check(play: Play, seen: Seen) -> None:
             if order.cancelled_at and (shown := _commission(play, order.id, level)):
                 _same(f"{level} commission of the cancelled order {order.id}", order.currency, shown, 0)
     _payouts_were_played(seen)
+    _providers_agree(play, seen)
 
 
 def _same(what: str, currency: str, shown: int, should: int) -> None:
@@ -94,7 +107,7 @@ def _commission(play: Play, order_id: str, level: str) -> int:
 
 
 def _in_payouts(play: Play, seen: Seen, key: str, currency: str, bucket: str) -> int:
-    states = {"paid"} if bucket == "paid" else {"requested", "approved", "submitting", "submitted", "unknown"}
+    states = {"paid"} if bucket == "paid" else UNFINISHED
     return sum(
         payout["gross"]
         for payout in seen.payouts
@@ -103,15 +116,41 @@ def _in_payouts(play: Play, seen: Seen, key: str, currency: str, bucket: str) ->
 
 
 def _payouts_were_played(seen: Seen) -> None:
-    states = {payout["state"] for payout in seen.payouts}
-    if missing := {"paid", "failed", "returned", "submitted"} - states:
-        raise Wrong(f"no payout is {' or '.join(sorted(missing))}")
+    ways = {(payout["rail"], payout["state"]) for payout in seen.payouts}
+    if missing := PLAYED - ways:
+        raise Wrong(f"no payout is {', '.join(f'{state} by {rail}' for rail, state in sorted(missing))}")
     if not any(payout["state"] == "paid" and payout["history"][0]["to"] == "requested" for payout in seen.payouts):
         raise Wrong("the payout that was requested by hand was not paid")
+    if not any(step["to"] == "unknown" for payout in seen.payouts for step in payout["history"]):
+        raise Wrong("no answer of a rail was lost")
+    for back in seen.payouts:
+        if back["rail"] in RAILS and back["state"] in ("failed", "returned") and not _paid_again(back, seen):
+            raise Wrong(f"the money of {back['id']} came back, and was not paid again")
+
+
+def _paid_again(back: dict[str, Any], seen: Seen) -> bool:
+    """Whether a later payout has this money in it."""
+    return any(
+        later["state"] == "paid"
+        and (later["distributor_id"], later["currency"]) == (back["distributor_id"], back["currency"])
+        and later["created_at"] > back["created_at"]
+        and later["gross"] >= back["gross"]
+        for later in seen.payouts
+    )
+
+
+def _providers_agree(play: Play, seen: Seen) -> None:
+    """What has left the shop's account at each provider is what the books say was paid there."""
+    for rail in RAILS:
+        for currency in CURRENCIES:
+            paid = [
+                p["net"] for p in seen.payouts if (p["rail"], p["currency"], p["state"]) == (rail, currency, "paid")
+            ]
+            _same(f"paid by {rail}", currency, sum(paid), play.paydays.providers.provider(rail).books.paid(currency))
 
 
 def tables(play: Play, seen: Seen) -> str:
-    """The books by currency, by distributor, the payouts by state, and the proof."""
+    """The books by currency, by distributor, the payouts by rail and state, and the proof."""
     heads = ("", "orders", "direct", "indirect", *(bucket.replace("_", " ") for bucket in BUCKETS))
     by_currency = [
         (
@@ -131,18 +170,18 @@ def tables(play: Play, seen: Seen) -> str:
         who = f"{name}" + (f" (recruit of {names[sponsor][0]})" if sponsor else "")
         by_member.append((who, currency, *(money(amount, currency) for amount in amounts)))
     member_heads = ("", "", "direct", "indirect", *(bucket.replace("_", " ") for bucket in BUCKETS[1:]))
-    states = sorted({(payout["state"], payout["currency"]) for payout in seen.payouts})
-    by_state = [
-        (state, currency, str(len(mine)), money(sum(each["gross"] for each in mine), currency))
-        for state, currency in states
-        for mine in [[p for p in seen.payouts if (p["state"], p["currency"]) == (state, currency)]]
+    ways = sorted({(p["rail"], p["state"], p["currency"]) for p in seen.payouts})
+    by_rail = [
+        (*way, str(len(mine)), money(sum(each["gross"] for each in mine), way[2]))
+        for way in ways
+        for mine in [[p for p in seen.payouts if (p["rail"], p["state"], p["currency"]) == way]]
     ]
     proof = seen.proof
     return "\n".join(
         [
             table("The books, by currency", heads, by_currency),
             table("By distributor", member_heads, by_member, left=2),
-            table("Payouts", ("", "", "count", "gross"), by_state, left=2),
+            table("Payouts, by rail", ("", "", "", "count", "gross"), by_rail, left=3),
             "GET /v1/ledger/verify",
             f"  accounts {proof['accounts']}, entries {proof['entries']}, orders {proof['orders']}, "
             f"in transit {proof['in_transit']}, imbalance {proof['imbalance']}, mismatches {proof['mismatches']}",
@@ -167,6 +206,7 @@ def told(play: Play) -> str:
             "  the commission and balances above are what the shop's own list of orders comes to",
             f"  {disorder(play.reports)}",
             f"  {play.forged} forged deliveries were refused and changed nothing; none of the others is left in the inbox",
+            "  each provider that pays out has sent what the books say it paid, to the cent; what came back was paid again",
             "",
         ]
     )

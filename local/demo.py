@@ -8,6 +8,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
@@ -22,6 +23,7 @@ from local.package import CloudError
 from local.play import SHOP_URL, Play
 from local.printed import Progress
 from local.stack import Stack, deploy
+from tests.rails.simulator import Simulator
 
 FORESEEN = (CloudError, Refusal, Wrong, urllib3.exceptions.HTTPError, BotoCoreError, ClientError, OSError)
 STOPS = (signal.SIGINT, signal.SIGTERM)
@@ -46,8 +48,8 @@ def run(progress: Progress) -> str:
     """Plays the shop, prints its books; the last line. Raises what went wrong."""
     with tempfile.TemporaryDirectory(prefix="fenrun-demo-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        with cloud(folder, progress) as stack:
-            play = Play(stack, bootstrap(stack, folder / "credentials.json"), progress)
+        with cloud(folder, progress) as stack, Simulator(datetime.now(UTC)) as providers:
+            play = Play(stack, bootstrap(stack, folder / "credentials.json"), providers, progress)
             play.people_join()
             play.customers_come()
             play.days_pass()

@@ -3,10 +3,7 @@ EventBridge would."""
 
 from __future__ import annotations
 
-import csv
-import io
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,10 +13,12 @@ from local.arrivals import Report, arrivals
 from local.deliveries import CONNECTIONS, Deliveries
 from local.http import Api, Wrong
 from local.messages import written
+from local.payday import Paydays
 from local.printed import Progress
 from local.sales import Order, buyers, orders
 from local.shop import COUPONS, DAYS, MEMBERS, PLAN, Customer, bound_at
-from local.stack import Stack, client, invoke, scheduled_event
+from local.stack import Stack, invoke, scheduled_event
+from tests.rails.simulator import Simulator
 
 SHOP_URL = "https://tea.example/"
 THREADS, BATCH = 4, 40
@@ -32,10 +31,10 @@ PAUSES = (16, 47, 108)
 class Play:
     """The shop and its people on one stack. `orders` and `now` are known once the customers have come."""
 
-    def __init__(self, stack: Stack, logins: dict[str, str], progress: Progress) -> None:
+    def __init__(self, stack: Stack, logins: dict[str, str], providers: Simulator, progress: Progress) -> None:
         self._stack, self._progress = stack, progress
         self.shop = Api(stack.base_url, logins["API key"])
-        self._finance = self.shop.signed_in(*logins["finance login"].split(" ", 1))
+        finance = self.shop.signed_in(*logins["finance login"].split(" ", 1))
         self._checker = self.shop.signed_in(*logins["checker login"].split(" ", 1))
         self._sessions: dict[str, Api] = {}
         self._codes: dict[str, str] = {}
@@ -45,10 +44,12 @@ class Play:
         self.reports: list[Report] = []
         self.sent = self.forged = 0
         self._deliveries = Deliveries(self.shop)
+        self.paydays = Paydays(stack, self.shop, finance, self._sessions, providers, progress)
 
     def people_join(self) -> None:
         """The plan, the distributors by invite code, how they are paid, their coupons."""
         self._progress.say("plan and distributors")
+        self.paydays.connect()
         since = self._opened - timedelta(days=DAYS + 10)
         self.shop.put("/v1/plans/default", {**PLAN, "effective_from": written(since)})
         for member in MEMBERS:
@@ -66,11 +67,11 @@ class Play:
                 },
             )
             self.ids[member.key], self._codes[member.key] = signed["id"], signed["code"]
-            if member.account:
-                self._sessions[member.key] = self.shop.signed_in(email, password)
-                self._sessions[member.key].put(
+            if member.rail:
+                self._sessions[signed["id"]] = self.shop.signed_in(email, password)
+                self._sessions[signed["id"]].put(
                     f"/v1/distributors/{signed['id']}/payout-methods/default",
-                    {"rail": "bank_file", "holder": member.name, "account": member.account, "bank": member.bank},
+                    {"rail": member.rail, "holder": member.name, "account": member.account, "bank": member.bank},
                 )
         for coupon, key in COUPONS.items():
             self.shop.put(f"/v1/distributors/{self.ids[key]}/coupons/{coupon}")
@@ -125,21 +126,13 @@ class Play:
             if period == FORGERIES:
                 self._forge(due)
             invoke(self._stack, "Mature", scheduled_event(written(until)))
-            if period not in PAYDAYS:
-                continue
-            if period == PAYDAYS[1]:
-                self._asks_by_hand("chen", "CNY")
-            rows = self._settled(until)
             if period == PAYDAYS[0]:
-                first = rows
-                self._answered(rows[:1], "failed", "the account is closed")
-                self._answered(rows[1:], "paid")
-                self._answered(rows[1:], "paid", expect="already")
+                first = self.paydays.first(until)
             elif period == PAYDAYS[1]:
-                self._answered(rows, "paid")
-                self._answered(first[-1:], "returned", "the payee's bank sent it back")
-            else:  # the bank has not answered the file in yen yet
-                self._answered([row for row in rows if row["currency"] != "JPY"], "paid")
+                self._asks_by_hand("chen", "CNY")
+                self.paydays.second(until, first)
+            elif period == PAYDAYS[2]:
+                self.paydays.third(until)
 
     def _report(self, reports: list[Report], step: str) -> None:
         """By the API most as batches and every tenth by itself, deliveries one by one; by several threads at once."""
@@ -204,34 +197,9 @@ class Play:
 
     def _asks_by_hand(self, key: str, currency: str) -> None:
         """A distributor asks for half of what is available; somebody else approves it."""
-        balances = self._sessions[key].get(f"/v1/distributors/{self.ids[key]}/balance")["items"]
+        session = self._sessions[self.ids[key]]
+        balances = session.get(f"/v1/distributors/{self.ids[key]}/balance")["items"]
         available = next(each["available"] for each in balances if each["currency"] == currency)
         asked = {"currency": currency, "amount": available // 2, "method_id": "default"}
-        payout = self._sessions[key].post("/v1/payouts", asked)
+        payout = session.post("/v1/payouts", asked)
         self._checker.post(f"/v1/payouts/{payout['id']}/approve")
-
-    def _settled(self, at: datetime) -> list[dict[str, str]]:
-        """The rows of the run's bank files, as the operator would hand them to the bank."""
-        self._progress.say("payouts")
-        run = invoke(self._stack, "Settle", scheduled_event(written(at)))
-        rows = [
-            row for text in self._files(f"payouts/bank_file/{run['run']}/") for row in csv.DictReader(io.StringIO(text))
-        ]
-        if run["state"] != "filed" or len(rows) != run["payouts"] or len(rows) < 2:
-            raise Wrong(
-                f"the run of {run['run']} is {run['state']} with {run['payouts']} payouts, {len(rows)} in files"
-            )
-        return rows
-
-    def _files(self, folder: str) -> Iterator[str]:
-        s3, bucket = client(self._stack.endpoint, "s3"), self._stack.files_bucket
-        for found in s3.list_objects_v2(Bucket=bucket, Prefix=folder).get("Contents", []):
-            yield s3.get_object(Bucket=bucket, Key=found["Key"])["Body"].read().decode()
-
-    def _answered(self, rows: list[dict[str, str]], outcome: str, reason: str = "", expect: str = "moved") -> None:
-        """Finance reports what the bank says."""
-        said = {"outcome": outcome, **({"reason": reason} if reason else {})}
-        results = [{"payout_id": row["payout_id"], "reference": f"BK{row['reference'][:10]}", **said} for row in rows]
-        for item in self._finance.post("/v1/payouts/results", {"results": results})["items"]:
-            if item["result"] != expect:
-                raise Wrong(f"{outcome} for {item['payout_id']} was {item['result']}, not {expect}: {item['message']}")

@@ -8,38 +8,42 @@ from random import Random
 from typing import Literal
 
 SEED, DAYS = 20260422, 60
+CURRENCIES = ("CNY", "USD", "JPY")
+RAILS = {name: f"payouts-{name}" for name in ("alipay", "paypal", "stripe", "wechatpay", "wise")}
+"""The rails beside the bank's files, and the connection of each."""
 PLAN = {
     "direct": {"rate": "0.10"},
     "indirect": {"rate": "0.03", "of": "sale"},
     "accrue_on": "paid",
     "hold_days": 15,
     "attribution": {"model": "last_click", "click_days": 30, "binding": "first"},
-    "payout": {"minimum": {"CNY": 5000, "USD": 1000, "JPY": 1000}},
+    "payout": {"minimum": {"CNY": 5000, "USD": 1500, "JPY": 1000}, "rails": RAILS},
 }
 
 
 @dataclass(frozen=True)
 class Member:
-    """A distributor. `account` is where the bank sends the money; one of them has not said so yet."""
+    """A distributor. `account` is where the money goes on the rail, at a bank if that is said; one has not said so yet."""
 
     key: str
     name: str
     country: str
     locale: str
     sponsor: str | None = None
-    account: str | None = None
+    rail: str | None = None
+    account: str = ""
     bank: str | None = None
 
 
 MEMBERS = (
-    Member("lin", "Lin Mei", "CN", "zh-CN", None, "6222020200112233446", "ICBC Hangzhou"),
-    Member("sato", "Sato Yuki", "JP", "ja-JP", None, "0005-123-4567890", "MUFG Kyoto"),
-    Member("chen", "Chen Hao", "CN", "zh-CN", "lin", "6228480402564890018", "ABC Suzhou"),
-    Member("wang", "Wang Fang", "CN", "zh-CN", "lin", "6217000010012345677", "CCB Chengdu"),
-    Member("zhao", "Zhao Lei", "CN", "zh-CN", "lin"),
-    Member("ito", "Ito Haruka", "JP", "ja-JP", "sato", "0009-456-7654321", "SMBC Osaka"),
-    Member("emma", "Emma Brooks", "US", "en-US", "sato", "021000021 9876543210", "First Bank of Portland"),
-    Member("liam", "Liam Carter", "US", "en-US", "sato", "026009593 1357924680", "Harbor Bank Seattle"),
+    Member("lin", "Lin Mei", "CN", "zh-CN", None, "bank_file", "6222020200112233446", "ICBC Hangzhou"),
+    Member("sato", "Sato Yuki", "JP", "ja-JP", None, "paypal", "sato.yuki@promoters.example"),
+    Member("chen", "Chen Hao", "CN", "zh-CN", "lin", "alipay", "2088102122524333"),
+    Member("wang", "Wang Fang", "CN", "zh-CN", "lin"),
+    Member("zhao", "Zhao Lei", "CN", "zh-CN", "lin", "wechatpay", "oX7kP2mVb9QeR4tYw1uZ8sLc3aHd"),
+    Member("ito", "Ito Haruka", "JP", "ja-JP", "sato", "bank_file", "0009-456-7654321", "SMBC Osaka"),
+    Member("emma", "Emma Brooks", "US", "en-US", "sato", "wise", "40000117"),
+    Member("liam", "Liam Carter", "US", "en-US", "sato", "stripe", "acct_1LiamCarterTea0001"),
 )
 SPONSOR = {member.key: member.sponsor for member in MEMBERS}
 COUPONS = {"CHENTEA10": "chen", "EMMASTEEPS": "emma", "HARUKA5": "ito"}

@@ -105,7 +105,11 @@ def _view(stored: Stored) -> ConnectionView:
 )
 def put_connection(call: Call, connection_id: str) -> ConnectionView:
     body = call.body
-    given = {name: (value,) if isinstance(value, str) else value for name, value in body.secrets.items()}
+    # Files of keys end with a line break; no secret does.
+    given = {
+        name: tuple(each.strip("\r\n") for each in ((value,) if isinstance(value, str) else value))
+        for name, value in body.secrets.items()
+    }
     fields = {name: getattr(body.settings, name) for name in SettingsBody.__struct_fields__}
     settings = ConnectionSettings(
         **{**fields, "reports": tuple(each for each in REPORTS if each in body.settings.reports)}

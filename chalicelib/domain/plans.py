@@ -112,13 +112,16 @@ class AttributionRules(_Part, frozen=True):
 class PayoutRules(_Part, frozen=True):
     """`minimum` by currency, in minor units; `fee_rate` of the gross amount, kept by the operator; `rails`: the connection
     through which each rail pays; `tax`: how it is withheld, by the payee's country, not at all where nothing is said.
-    `cool_off_hours`: how long nothing is paid to a method that was changed; `bank_formats`: what the bank takes by currency
-    (csv where nothing is said), `originator` who pays there."""
+    `run_limit`, `day_limit`: what one settlement, or those of one day, may take on at most, net, by currency, before it is
+    stopped for staff; `cool_off_hours`: how long nothing is paid to a method that was changed; `bank_formats`: what the
+    bank takes by currency (csv where nothing is said), `originator` who pays there."""
 
     minimum: dict[Annotated[str, Meta(pattern="^[A-Z]{3}$")], Amount] = field(default_factory=dict)
     fee_rate: Rate = "0"
     rails: dict[Name, Name] = field(default_factory=dict)
     tax: dict[Annotated[str, Meta(pattern="^[A-Z]{2}$")], Method] = field(default_factory=dict)
+    run_limit: dict[Annotated[str, Meta(pattern="^[A-Z]{3}$")], Amount] = field(default_factory=dict)
+    day_limit: dict[Annotated[str, Meta(pattern="^[A-Z]{3}$")], Amount] = field(default_factory=dict)
     cool_off_hours: Annotated[int, Meta(ge=0, le=720)] = 72
     bank_formats: dict[Annotated[str, Meta(pattern="^[A-Z]{3}$")], BankFormat] = field(default_factory=dict)
     originator: Originator | None = None
@@ -150,8 +153,9 @@ def _rule_faults(path: str, rule: Rule | IndirectRule | None) -> list[Fault]:
 
 def _payout_faults(rules: PayoutRules) -> list[Fault]:
     faults = [
-        Fault(f"payout.minimum.{currency}", "NO_SUCH_CURRENCY", {"currency": currency})
-        for currency in rules.minimum
+        Fault(f"payout.{name}.{currency}", "NO_SUCH_CURRENCY", {"currency": currency})
+        for name in ("minimum", "run_limit", "day_limit")
+        for currency in getattr(rules, name)
         if currency not in DECIMALS
     ]
     for country, method in rules.tax.items():

@@ -30,7 +30,8 @@ def follow_payout(payout: Payout, said: Verdict, by: str, at: datetime) -> Payou
             if moved is None:
                 break
             when = max(at, moved.history[-1].at)
-            moved = payouts.move(moved, step, at=when, by=by, reason=said.reason, reference=said.reference)
+            reason = said.reason if step == steps[-1] else None
+            moved = payouts.move(moved, step, at=when, by=by, reason=reason, reference=said.reference)
         if moved is not None:
             return moved
         next(waits)

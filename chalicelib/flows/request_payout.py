@@ -14,6 +14,7 @@ from chalicelib.domain.payouts import Payout, Step, amounts, worth_paying
 from chalicelib.domain.people import Distributor
 from chalicelib.flows.payout_rules import payout_rules
 from chalicelib.flows.withhold_tax import create_taxed
+from chalicelib.rails.rail import pays_in
 from chalicelib.settings import settings
 from chalicelib.store import distributors, keys, payouts
 from chalicelib.store.batch import distributor, read, ref
@@ -34,6 +35,9 @@ def request_payout(
     if payouts.payout_ref(payout_id) in items:
         return _the_same(payouts.from_attributes(items[payouts.payout_ref(payout_id)]), currency, amount, method_id)
     payee, method = _payee(items.get(distributor(distributor_id)), method_id, now)
+    if not pays_in(method["rail"], currency):
+        figures: dict[str, str | int] = {"rail": method["rail"], "currency": currency}
+        raise Refused("RAIL_CURRENCY", Fault("currency", "RAIL_CURRENCY", figures), **figures)
     available = items.get(balance, {}).get("available", 0)
     gross = available if amount is None else amount
     if amount is None and available <= 0:

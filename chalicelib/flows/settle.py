@@ -19,7 +19,8 @@ _RESERVE_SECONDS = 30
 
 
 class Settlement(Struct, frozen=True, kw_only=True):
-    """What a run came to. Until its `state` is `filed` something is left to do, and nothing is counted."""
+    """What a run came to. Until its `state` is `filed` something is left to do, and nothing is counted; `stopped` waits for
+    staff."""
 
     run: str
     state: str
@@ -31,27 +32,28 @@ def settle(at: datetime, remaining: Callable[[], float]) -> Settlement:
     """Carries out the run of the period that `at`, the event's own time, belongs to: its date in the program's time zone.
 
     A run that was cut off, by a crash or because `remaining` (seconds) ran out, goes on where it stopped when the same
-    event comes again, or the next one; one that is filed is left alone. Every payout is in at most one run's file.
+    event comes again, or the next one; one that is filed is left alone. Every payout is in at most one run's file. A run
+    that reached a limit is `stopped`, and holds up those after it: the settlement is the earliest such run's.
     """
 
     def goes_on() -> bool:
         return remaining() > _RESERVE_SECONDS
 
-    run = payout_runs.start(day_of(at, settings().time_zone), at)
+    day = day_of(at, settings().time_zone)
+    run = payout_runs.start(day, at)
     if run.state == "filed":
         return _settlement(run)
     for earlier in payout_runs.unfinished_before(run.id):
-        if _carried_out(earlier, goes_on).state != "filed":
-            return _settlement(run)
-    return _settlement(_carried_out(run, goes_on))
+        carried = _carried_out(earlier, day, goes_on)
+        if carried.state != "filed":
+            return _settlement(carried if carried.state == "stopped" else run)
+    return _settlement(_carried_out(run, day, goes_on))
 
 
-def _carried_out(run: Run, goes_on: Callable[[], bool]) -> Run:
+def _carried_out(run: Run, day: str, goes_on: Callable[[], bool]) -> Run:
     if run.state == "collecting":
-        if not collect_payouts(run, goes_on):
-            return run
-        run = payout_runs.close(run.id)
-    return run if run.state == "filed" else file_payouts(run, goes_on)
+        run = payout_runs.close(run.id) if collect_payouts(run, day, goes_on) else payout_runs.get(run.id)
+    return file_payouts(run, goes_on) if run.state == "closed" else run
 
 
 def _settlement(run: Run) -> Settlement:

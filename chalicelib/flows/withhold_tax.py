@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 from msgspec import structs
 
@@ -18,9 +19,15 @@ from chalicelib.store.transactions import pauses
 
 
 def create_taxed(
-    payout: Payout, payee: Distributor, rules: PayoutRules
-) -> tuple[Literal["created", "exists", "not_enough"], Payout]:
+    payout: Payout,
+    payee: Distributor,
+    rules: PayoutRules,
+    also: Callable[[Payout], list[dict[str, Any]]] = lambda payout: [],
+) -> tuple[Literal["created", "exists", "not_enough", "changed"], Payout]:
     """Stores a new payout with the tax that the method of its country asks for; the outcome is that of `payouts.create`.
+
+    `also` gives the writes that go into the same transaction, for the payout as it is stored; `changed`: a condition of
+    theirs failed.
 
     The tax follows the payee's running totals, in the month of the payout's creation in the program's time zone: of two
     payouts at once the second is computed anew on top of the first. Raises `Refused`: `TAX_CURRENCY` for a currency that
@@ -30,14 +37,13 @@ def create_taxed(
     waits = pauses()
     while True:
         if method == "none":
-            outcome = payouts.create(payout)
-        else:
-            this, last = tax_years.years(payee.id, payout.currency, int(month[:4]))
-            tax = withheld(method, payout.gross, payout.currency, month, payee.tax_standing(), this, last)
-            payout = structs.replace(payout, tax=tax, tax_month=month)
-            if not worth_paying(payout.amounts, 1):
-                raise Refused("TAX_TAKES_ALL", Fault("amount", "TAX_TAKES_ALL"))
-            outcome = payouts.create(payout, tax_years.added(payout, this))
-        if outcome != "changed":
+            return payouts.create(payout, also(payout)), payout
+        this, last = tax_years.years(payee.id, payout.currency, int(month[:4]))
+        tax = withheld(method, payout.gross, payout.currency, month, payee.tax_standing(), this, last)
+        payout = structs.replace(payout, tax=tax, tax_month=month)
+        if not worth_paying(payout.amounts, 1):
+            raise Refused("TAX_TAKES_ALL", Fault("amount", "TAX_TAKES_ALL"))
+        outcome = payouts.create(payout, [*tax_years.added(payout, this), *also(payout)])
+        if outcome != "changed" or (this, last) == tax_years.years(payee.id, payout.currency, int(month[:4])):
             return outcome, payout
         next(waits)

@@ -105,3 +105,9 @@ def rail(name: str) -> Rail:
     if name not in NAMES:
         raise Refused("NO_SUCH_RAIL")
     return cast(Rail, import_module(f"chalicelib.rails.{name}"))
+
+
+def pays_in(name: str, currency: str) -> bool:
+    """Whether a rail pays in this currency. A bank file carries any."""
+    paid = rail(name).ABOUT.currencies if name in NAMES else None
+    return paid is None or currency in paid

@@ -44,9 +44,12 @@ def due_days(today: str) -> Iterator[list[Ref]]:
         yield from _due(shard, "0", f"{today}~")
 
 
-def payable(shard: str) -> Iterator[list[Ref]]:
-    """The BALANCE items of this shard that may have money to pay out, page by page."""
-    yield from _due(shard, keys.PAYABLE, keys.PAYABLE + "~")
+def payable(shard: str, after: str = "") -> list[str]:
+    """The next accounts of this shard that may have money to pay out, in their order, from the one after `after` on; none
+    at the end. One that has just become payable may be missing."""
+    low = f"{keys.payable(after)}\0" if after else keys.PAYABLE
+    page = next(_due(shard, low, keys.PAYABLE + "~"), [])
+    return [dict(each.key)["account"] for each in page]
 
 
 def mature(page: list[Ref], at: datetime) -> int:

@@ -20,9 +20,10 @@ from chalicelib.flows.decide_payout import decide_payout
 from chalicelib.flows.request_payout import request_payout
 from chalicelib.flows.settle import Settlement, settle
 from chalicelib.settings import settings
-from chalicelib.store import audit, connection, distributors, files, keys, payouts, plans, sums, tax_years
+from chalicelib.store import audit, connection, distributors, files, keys, payout_runs, payouts, plans, sums, tax_years
 from chalicelib.store.dynamo import send
 from chalicelib.store.items import from_item, to_item
+from chalicelib.store.payout_runs import Run
 from chalicelib.store.transactions import transact
 from tests.tables import create_tables
 
@@ -195,6 +196,26 @@ def for_ever() -> float:
 
 def run(at: datetime = EVENT, remaining: Callable[[], float] = for_ever) -> Settlement:
     return settle(at, remaining)
+
+
+def members(run_id: str = RUN) -> list[str]:
+    """The payouts that joined the run."""
+    return [payout_id for page in payout_runs.members(run_id) for payout_id in page]
+
+
+def reopened(run_id: str = RUN) -> Run:
+    """The run as it was when it was closed and none of its files was written."""
+    connection.client().update_item(
+        TableName=settings().settings_table,
+        Key={"kind": {"S": "payout_run"}, "id": {"S": run_id}},
+        UpdateExpression="SET #state = :closed",
+        ExpressionAttributeNames={"#state": "state"},
+        ExpressionAttributeValues={":closed": {"S": "closed"}},
+    )
+    for part in ("files", "submitted"):
+        key = {"kind": {"S": f"payout_run_part#{run_id}"}, "id": {"S": part}}
+        connection.client().delete_item(TableName=settings().settings_table, Key=key)
+    return payout_runs.get(run_id)
 
 
 def states() -> dict[str, str]:

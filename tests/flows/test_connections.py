@@ -98,6 +98,25 @@ def test_a_crash_after_the_secret_was_stored_leaves_the_old_one_in_force(monkeyp
     assert with_secrets("fenrun", "shop-1").held("signing_secret") == (OTHER,)
 
 
+def test_secrets_do_not_follow_to_another_address() -> None:
+    given = {"signing_secret": ("whsec_x",), "api_key": ("sk_live_x",)}
+    put_connection("pays", "stripe", given, ConnectionSettings(), "staff:1", NOW)
+
+    with pytest.raises(Refused, match="MISSING_SECRET"):
+        put_connection("pays", "stripe", {}, ConnectionSettings(base_url="https://evil.example"), "staff:1", NOW)
+    put_connection("pays", "stripe", given, ConnectionSettings(base_url="https://sandbox.example"), "staff:1", NOW)
+    with pytest.raises(Refused, match="MISSING_SECRET"):
+        put_connection("pays", "stripe", {}, ConnectionSettings(), "staff:1", NOW)
+
+
+def test_a_connection_may_be_for_notifications_for_paying_out_or_both() -> None:
+    put_connection("hears", "stripe", {"signing_secret": ("whsec_x",)}, ConnectionSettings(), "staff:1", NOW)
+    put_connection("pays", "stripe", {"api_key": ("sk_live_x",)}, ConnectionSettings(), "staff:1", NOW)
+    with pytest.raises(Refused) as refused:
+        put_connection("half", "paypal", {"client_id": ("id-1",)}, ConnectionSettings(), "staff:1", NOW)
+    assert [fault.path for fault in refused.value.faults] == ["secrets.client_secret"]
+
+
 def test_secrets_that_are_lost_can_be_given_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     put("shop-1", "fenrun", SECRET)
     secrets.drop_connection_secrets("shop-1")

@@ -1,7 +1,5 @@
 """Which files a run writes: the bank's own format with what it can carry, a CSV with the rest, and never another later."""
 
-from typing import Any
-
 import pytest
 from msgspec import convert
 
@@ -9,10 +7,21 @@ from chalicelib.domain.bank_formats import Originator
 from chalicelib.domain.payout_methods import PayoutMethod
 from chalicelib.flows.file_payouts import file_payouts
 from chalicelib.rails.bank_file import reference
-from chalicelib.settings import settings
-from chalicelib.store import connection, payout_runs, payouts, sealed
+from chalicelib.store import payout_runs, payouts, sealed
 from tests.containers import SECRET
-from tests.flows.money_out import METHOD, RUN, check_books, earned, for_ever, joined, plan, run, states, written
+from tests.flows.money_out import (
+    METHOD,
+    RUN,
+    check_books,
+    earned,
+    for_ever,
+    joined,
+    plan,
+    reopened,
+    run,
+    states,
+    written,
+)
 
 pytestmark = pytest.mark.usefixtures("cloud")
 ORIGINATOR = {
@@ -28,18 +37,6 @@ FOLDER = f"payouts/bank_file/{RUN}"
 
 def with_formats(**formats: str) -> None:
     plan(bank_formats=formats, originator=convert(ORIGINATOR, Originator))
-
-
-def closed() -> Any:
-    """The run as it was before its files were noted as written."""
-    connection.client().update_item(
-        TableName=settings().settings_table,
-        Key={"kind": {"S": "payout_run"}, "id": {"S": RUN}},
-        UpdateExpression="SET #state = :closed",
-        ExpressionAttributeNames={"#state": "state"},
-        ExpressionAttributeValues={":closed": {"S": "closed"}},
-    )
-    return payout_runs.get(RUN)
 
 
 def of(distributor_id: str, currency: str) -> str:
@@ -90,7 +87,7 @@ def test_a_plan_that_says_otherwise_since_makes_no_second_file() -> None:
     before = written()
     with_formats(EUR="csv")
 
-    file_payouts(closed(), lambda: True)
+    file_payouts(reopened(), lambda: True)
 
     assert written() == before
     assert payout_runs.get(RUN).state == "filed"

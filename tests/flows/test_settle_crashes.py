@@ -16,7 +16,7 @@ from chalicelib.flows.decide_payout import decide_payout
 from chalicelib.flows.report_results import Result, report_results
 from chalicelib.flows.settle import Settlement
 from chalicelib.settings import settings
-from chalicelib.store import connection, distributors, keys, payout_items, payout_runs
+from chalicelib.store import distributors, keys, payout_items, payout_runs
 from tests.flows.money_out import (
     BUCKET,
     EVENT,
@@ -34,7 +34,9 @@ from tests.flows.money_out import (
     fresh_cloud,
     hooked,
     joined,
+    members,
     plan,
+    reopened,
     rows,
     run,
     states,
@@ -75,7 +77,7 @@ class World:
     def seen(self) -> tuple[Any, ...]:
         """Everything that the run leaves behind."""
         ledger = sorted(rows(settings().ledger_table), key=lambda row: (row["account"], row["at"]))
-        return all_payouts(), ledger, payout_runs.get(RUN), payout_runs.members(RUN), written()
+        return all_payouts(), ledger, payout_runs.get(RUN), members(), written()
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +94,7 @@ def test_the_world_of_the_next_tests_has_something_to_lose(world: World) -> None
 
     assert run() == Settlement(run=RUN, state="filed", payouts=3, amounts={"CNY": 4970 + 2485, "USD": 331})
     assert world.seen() == world.after
-    assert world.by_hand in payout_runs.members(RUN)
+    assert world.by_hand in members()
     assert world.calls > 25
 
 
@@ -192,14 +194,7 @@ def test_a_file_that_is_written_again_has_the_same_bytes_whatever_the_bank_said_
     world.restore()
     run()
     before = written()
-    table = settings().settings_table
-    connection.client().update_item(
-        TableName=table,
-        Key={"kind": {"S": "payout_run"}, "id": {"S": RUN}},
-        UpdateExpression="SET #state = :closed",
-        ExpressionAttributeNames={"#state": "state"},
-        ExpressionAttributeValues={":closed": {"S": "closed"}},
-    )
+    reopened()
     report_results([Result(payout_id=world.by_hand, outcome="paid", reference="B1")], "staff:f", NOW)
     distributors.set_payout_methods(distributors.get("d_2"), {"card": {**METHOD, "account": "1111111"}})  # type: ignore
 
