@@ -151,7 +151,7 @@ def signed_part(name: str, payload: Payload) -> set[Any]:
     if name == "adyen":
         items = [
             each["NotificationRequestItem"]
-            for each in json.loads(payload.content.decode(errors="replace"))["notificationItems"]
+            for each in json.loads(payload.content.decode(errors="replace"), parse_int=str)["notificationItems"]
         ]
         names = (
             "pspReference",
