@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 AWS_DEFAULT_REGION ?= us-east-1
 
-.PHONY: help demo up down test oracle fuzz mutation check package
+.PHONY: help demo up down test oracle fuzz chaos mutation check package
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -26,6 +26,9 @@ oracle: $(VENV)/.installed  ## compare 100,000 random orders with the second cal
 
 fuzz: $(VENV)/.installed  ## send each provider's webhook 200,000 requests and payloads that nobody sends
 	FUZZ_EXAMPLES=100000 $(BIN)/python -m pytest -q -n 2 tests/webhooks/test_fuzz.py
+
+chaos: $(VENV)/.installed  ## pay 10,000 payouts through rails that fail at random (SEED=1 PAYOUTS=10000)
+	$(BIN)/python -m tests.rails.chaos $(or $(SEED),1) $(or $(PAYOUTS),10000)
 
 mutation: $(VENV)/.installed  ## break the domain in 4,000 ways and count which the tests notice
 	rm -rf mutants

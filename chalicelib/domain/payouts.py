@@ -152,10 +152,10 @@ _UNSURE: frozenset[State] = frozenset({"submitting", "unknown", "manual_review"}
 _OLDER: dict[State, frozenset[State]] = {
     "awaiting_recipient": frozenset({"submitted"}),
     "paid": frozenset({"submitted", "awaiting_recipient"}),
-    "failed": frozenset({"submitted", "awaiting_recipient"}),
+    "failed": frozenset({"submitted", "awaiting_recipient", "returned"}),
     "returned": frozenset({"submitted", "awaiting_recipient", "paid", "failed"}),
 }
-"""What may be heard late, after the state that followed it."""
+"""What may be heard late, after the state that followed it; and that what failed came back says nothing new."""
 
 
 def steps_to(state: State, said: Said) -> tuple[State, ...] | None:

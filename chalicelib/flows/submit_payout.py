@@ -13,7 +13,7 @@ from msgspec import structs
 
 from chalicelib.domain.deliveries import Connection
 from chalicelib.domain.errors import NotFound, Refused
-from chalicelib.domain.payouts import Payout
+from chalicelib.domain.payouts import Payout, State
 from chalicelib.flows.connections import with_secrets
 from chalicelib.flows.follow_payout import follow_payout
 from chalicelib.flows.payout_rules import payout_rules
@@ -89,14 +89,22 @@ def _claimed(payout: Payout, handler: Rail, connection: Connection, now: datetim
 
 
 def _sent(payout: Payout, handler: Rail, connection: Connection, now: datetime, send: Send) -> Payout:
-    """Sends the stored instruction, and follows the answer."""
+    """Sends the stored instruction, and follows the answer.
+
+    A refusal is the end only of a payout that was sent this once. Was it sent before, or by somebody else meanwhile, that
+    request may still be carried out when this one was refused (for want of money, say): then nobody knows.
+    """
     instruction = handler.submit(_plain(payout), connection, payout.attempts)
     instruction = structs.replace(instruction, body=sealed.opened(payout.distributor_id, payout.sent or ""))
     verdict = _carried(instruction, "submit", payout, handler, connection, now, send)
-    if verdict.outcome in ("unknown", "not_found") and payout.state == "submitting":
-        count("PayoutsUnknown")
-        lost = payouts.move(payout, "unknown", at=now, by=_BY, reason=verdict.reason, reference=verdict.reference)
-        return lost or payouts.existing(payout.id)
+    refused = verdict.outcome == "failed"
+    if payout.state == "submitting" and (refused or verdict.outcome in ("unknown", "not_found")):
+        to: State = "failed" if refused else "unknown"
+        count("PayoutsUnknown", int(not refused))
+        after = payouts.move(payout, to, at=now, by=_BY, reason=verdict.reason, reference=verdict.reference)
+        return after or payouts.existing(payout.id)
+    if refused:
+        return payout
     return follow_payout(payout, verdict, _BY, now)
 
 

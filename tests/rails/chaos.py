@@ -1,5 +1,5 @@
-"""Thousands of payouts in bad weather: providers fail in every way they know, workers crash and race, news come twice or
-never. In the end nobody is paid twice, and no money is missing. `python -m tests.rails.chaos <seed> <payouts>`."""
+"""Thousands of payouts in bad weather: providers fail in every way they know, workers crash and race, news come twice and
+late. In the end nobody is paid twice, and no money is missing. `python -m tests.rails.chaos <seed> <payouts>`."""
 
 from __future__ import annotations
 
@@ -12,20 +12,11 @@ from datetime import timedelta
 from functools import partial
 from random import Random
 from unittest.mock import patch
-from uuid import uuid4
 
-import boto3
-import pytest
-from moto import mock_aws
-from msgspec import structs
-from pynamodb.connection import Connection
-
-from chalicelib.domain import accounts
-from chalicelib.domain.buckets import day_of
 from chalicelib.domain.deliveries import ConnectionSettings, Request
 from chalicelib.domain.errors import FenrunError
-from chalicelib.domain.payout_methods import PayoutMethod, snapshot
-from chalicelib.domain.payouts import BACK, Payout, Step, amounts
+from chalicelib.domain.payout_methods import PayoutMethod
+from chalicelib.domain.payouts import BACK, Payout
 from chalicelib.flows import follow_payout, receive_delivery, retry_payout
 from chalicelib.flows.connections import put_connection
 from chalicelib.flows.decide_payout import decide_payout
@@ -34,27 +25,16 @@ from chalicelib.observe import logger, metrics
 from chalicelib.rails import http, paypal
 from chalicelib.rails.rail import NAMES, Answer, Instruction
 from chalicelib.schedules.inbox import sweep
-from chalicelib.settings import settings
-from chalicelib.store import hearings, keys, payouts, sealed, sums
-from chalicelib.store.items import to_item
-from chalicelib.store.transactions import transact
-from tests.containers import SECRET, become, forget
+from chalicelib.schedules.submit import go_round
+from chalicelib.store import hearings, payouts
 from tests.flows.money_out import plan
-from tests.rails import memory
+from tests.rails import memory, payees
 from tests.rails.audit import check
-from tests.rails.memory import Call, Client
+from tests.rails.memory import Call, in_memory
 from tests.rails.simulator import Simulator
 from tests.rails.turns import Crash, Job, Turns
 from tests.rails.weather import Weather
-from tests.tables import create_tables
 
-CURRENCIES = {
-    "alipay": ("CNY",),
-    "paypal": ("USD", "EUR", "JPY"),
-    "stripe": ("USD", "EUR", "JPY"),
-    "wechatpay": ("CNY",),
-    "wise": ("USD", "EUR", "GBP"),
-}
 _EACH = 4
 """Payouts of a distributor."""
 _FINAL = BACK | {"paid"}
@@ -79,7 +59,7 @@ class Chaos:
         call: Call = memory.call,
         say: Callable[[str], object] = lambda _: None,
         workers: int = 4,
-        rate: float = 0.12,
+        rate: float = 0.2,
         crashes: float = 0.004,
     ) -> None:
         self.random = Random(f"chaos {seed}")
@@ -99,9 +79,10 @@ class Chaos:
             self._connect()
             for n in range((self._number + _EACH - 1) // _EACH):
                 self._distributor(n, min(_EACH, self._number - n * _EACH))
+            self._fund(0.4)
             for n, minutes in enumerate(_MINUTES):
                 self._round()
-                self._fund(0.1)
+                self._fund(0.08)
                 states = Counter(payout.state for payout in self.payouts.values())
                 self._say(f"  {self.simulator.now:%d %b %H:%M} {dict(states)}")
                 if n == 9:
@@ -142,7 +123,7 @@ class Chaos:
         return answer
 
     def _connect(self) -> None:
-        plan(fee_rate="0.01", rails={name: name for name in NAMES})
+        plan(fee_rate=payees.FEE_RATE, rails={name: name for name in NAMES})
         for name in NAMES:
             provider = self.simulator.provider(name)
             if name in ("alipay", "wechatpay"):
@@ -156,42 +137,17 @@ class Chaos:
     def _distributor(self, n: int, number: int) -> None:
         """A distributor with money, and approved payouts of all of it but a little."""
         rail = NAMES[n % len(NAMES)]
-        currency, owner = self.random.choice(CURRENCIES[rail]), f"d{n:05d}"
+        currency, owner = self.random.choice(payees.CURRENCIES[rail]), f"d{n:05d}"
         gross = [self.random.randrange(100, 30_000) for _ in range(number)]
         if self.random.random() < 0.02:
             gross[0] = 250_000
-        account, rest = accounts.distributor(owner, currency), self.random.randrange(50)
-        self.earned[owner, currency] = sum(gross) + rest
-        line = {"account": account, "at": keys.entry(self.simulator.now, owner, "start"), "kind": "commission"}
-        day = day_of(self.simulator.now, settings().time_zone)
-        writes = [
-            sums.balance(account, {"available": sum(gross) + rest}),
-            sums.total(accounts.bank("shop", currency), day, -sum(gross) - rest),
-            {"Put": {"TableName": settings().ledger_table, "Item": to_item({**line, "amount": sum(gross) + rest})}},
-        ]
-        assert transact(writes) is None
+        self.earned[owner, currency] = sum(gross) + self.random.randrange(50)
+        payees.earn(owner, currency, self.earned[owner, currency], self.simulator.now)
         for each, amount in enumerate(gross):
-            self._create(f"po_{owner}_{each}", owner, rail, currency, amount, _method(rail, n))
+            self._create(f"po_{owner}_{each}", owner, currency, amount, payees.method(rail, n))
 
-    def _create(self, name: str, owner: str, rail: str, currency: str, gross: int, method: PayoutMethod) -> None:
-        of, now = amounts(gross, "0.01"), self.simulator.now
-        made = Payout(
-            id=name,
-            distributor_id=owner,
-            country="US",
-            currency=currency,
-            gross=gross,
-            fee=of.fee,
-            tax=0,
-            rail=rail,
-            method=snapshot("default", sealed.sealed_method(owner, method)),
-            state="approved",
-            history=(Step(at=now, to="approved", by="staff:1"),),
-            requested_by="staff:1",
-            created_at=now,
-        )
-        assert payouts.create(made) == "created"
-        self.payouts[name] = made
+    def _create(self, name: str, owner: str, currency: str, gross: int, method: PayoutMethod) -> None:
+        self.payouts[name] = payees.payout(name, owner, currency, gross, method, self.simulator.now)
 
     def _fund(self, share: float) -> None:
         """The operator sends a part of what is needed to each provider."""
@@ -243,10 +199,8 @@ class Chaos:
         """Of what failed, a part is asked for again: another payout of the same money."""
         for name, payout in list(self.payouts.items()):
             if payout.state in BACK and self.random.random() < 0.6:
-                method = sealed.readable(payout).method
-                again = PayoutMethod(rail=payout.rail, holder=method["holder"], account=method["account"])  # type: ignore
-                again = structs.replace(again, kind=method.get("kind"))  # type: ignore[arg-type]
-                self._create(f"{name}_again", payout.distributor_id, payout.rail, payout.currency, payout.gross, again)
+                method = payees.method(payout.rail, int(payout.distributor_id[1:]))
+                self._create(f"{name}_again", payout.distributor_id, payout.currency, payout.gross, method)
 
     def _calm(self) -> None:
         """Nothing goes wrong any more, nobody lacks money, and payees make up their minds."""
@@ -259,6 +213,7 @@ class Chaos:
             while self.simulator.deliver(self._hear):
                 pass
         self._sweep()
+        assert go_round(self.simulator.now, lambda: 1e9).failed == 0
 
     def _decide(self) -> None:
         wise = self.simulator.provider("wise")
@@ -268,31 +223,6 @@ class Chaos:
         for payout in self.payouts.values():
             if payout.rail == "paypal" and payout.state == "awaiting_recipient" and self.random.random() < 0.3:
                 self.simulator.provider("paypal").claim(payout.key)
-
-
-def _method(rail: str, n: int) -> PayoutMethod:
-    account = {
-        "alipay": f"2088{n:012d}",
-        "paypal": f"payee{n}@example.com",
-        "stripe": f"acct_payee{n:05d}",
-        "wechatpay": f"o{n:027d}",
-        "wise": str(40_000_000 + n),
-    }[rail]
-    kind = "user_id" if rail == "alipay" else None
-    return PayoutMethod(rail=rail, holder="张三", account=account, kind=kind)  # type: ignore[arg-type]
-
-
-@contextmanager
-def in_memory() -> Iterator[None]:
-    """The deployment's tables and secret, empty, inside this process."""
-    with pytest.MonkeyPatch.context() as patches, mock_aws(), patch.object(Connection, "client", Client(memory.call)):
-        patches.delenv("AWS_ENDPOINT_URL", raising=False)
-        become(patches, {})
-        secret = boto3.client("secretsmanager").create_secret(Name="fenrun", SecretString=SECRET)
-        names = {"SECRET_ARN": secret["ARN"], "CONNECTION_SECRETS": "fenrun/connections/"}
-        become(patches, create_tables(Client(memory.call), prefix=f"t{uuid4().hex[:8]}") | names)
-        yield
-    forget()
 
 
 def main(seed: int, number: int) -> None:

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
+from uuid import uuid4
 
+import boto3
+import pytest
 from botocore.exceptions import ClientError
+from moto import mock_aws
+from pynamodb.connection import Connection
+
+from tests.containers import SECRET, become, forget
+from tests.tables import create_tables
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 """An operation of DynamoDB by its name (`PutItem`) with its arguments, as botocore takes them."""
@@ -44,3 +54,16 @@ def call(operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
 
 def _binary(told: dict[str, Any]) -> dict[str, Any]:
     return {"B": base64.b64decode(told["B"])} if told.keys() == {"B"} else told
+
+
+@contextmanager
+def in_memory() -> Iterator[None]:
+    """The deployment's tables and secret, empty, inside this process."""
+    with pytest.MonkeyPatch.context() as patches, mock_aws(), patch.object(Connection, "client", Client(call)):
+        patches.delenv("AWS_ENDPOINT_URL", raising=False)
+        become(patches, {})
+        secret = boto3.client("secretsmanager").create_secret(Name="fenrun", SecretString=SECRET)
+        names = {"SECRET_ARN": secret["ARN"], "CONNECTION_SECRETS": "fenrun/connections/"}
+        become(patches, create_tables(Client(call), prefix=f"t{uuid4().hex[:8]}") | names)
+        yield
+    forget()
