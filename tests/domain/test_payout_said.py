@@ -21,7 +21,7 @@ def after(state, *words):
     return state
 
 
-@pytest.mark.parametrize("state", IN_FLIGHT)
+@pytest.mark.parametrize("state", sorted(IN_FLIGHT))
 @pytest.mark.parametrize(
     "told",
     [
