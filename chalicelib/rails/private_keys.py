@@ -6,6 +6,7 @@ import base64
 import binascii
 from functools import lru_cache
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -36,10 +37,7 @@ def _read(text: str) -> RSAPrivateKey:
             key = load_pem_private_key((found + rest).encode(), None)
         else:
             key = load_der_private_key(base64.b64decode("".join(text.split()), validate=True), None)
-    except (binascii.Error, TypeError, ValueError):
-        raise ValueError("not a private key") from None
-    except Exception:
-        # cryptography has further exceptions of its own (unsupported algorithms): to us they all mean the same.
+    except (binascii.Error, TypeError, UnsupportedAlgorithm, ValueError):
         raise ValueError("not a private key") from None
     if not isinstance(key, RSAPrivateKey):
         raise ValueError("not an RSA key")

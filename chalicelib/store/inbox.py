@@ -18,7 +18,7 @@ from msgspec import json, structs
 
 from chalicelib.domain.deliveries import OPEN, Delivery, State, Trouble
 from chalicelib.settings import settings
-from chalicelib.store import cursors, files
+from chalicelib.store import cursors, files, open_index
 from chalicelib.store.batch import read, ref
 from chalicelib.store.dynamo import ConditionFailed, send
 from chalicelib.store.items import from_item, to_item
@@ -148,28 +148,8 @@ def settle(
 
 def in_state(state: State, limit: int, cursor: str | None = None) -> tuple[list[Delivery], str | None]:
     """Deliveries in this open state, the oldest first, and where the next page begins."""
-    low, high = f"{state}#", f"{state}#~"
-    if after := cursors.opened(cursor, "open_at"):
-        low = max(low, after["open_at"].get("S", "") + "\0")
-    keys = sorted((key["open_at"], key["id"]) for shard in OPEN_SHARDS for key in _page(shard, low, high, limit))
-    page = keys[:limit]
-    following = to_item({"open_at": page[-1][0]}) if len(keys) >= limit and page else None
-    found = _many([inbox_id for _, inbox_id in page])
-    return [each for each in found if each.state == state], cursors.sealed(following)
-
-
-def _page(shard: str, low: str, high: str, limit: int) -> list[dict[str, Any]]:
-    if low > high:
-        return []
-    answer = send(
-        "query",
-        TableName=settings().inbox_table,
-        IndexName="open",
-        KeyConditionExpression="open_shard = :shard AND open_at BETWEEN :low AND :high",
-        ExpressionAttributeValues=to_item({":shard": shard, ":low": low, ":high": high}),
-        Limit=limit,
-    )
-    return [from_item(key) for key in answer["Items"]]
+    ids, following = open_index.page(settings().inbox_table, "open", OPEN_SHARDS, state, limit, cursor)
+    return [each for each in _many(ids) if each.state == state], following
 
 
 def of_connection(connection_id: str, limit: int, cursor: str | None = None) -> tuple[list[Delivery], str | None]:

@@ -13,7 +13,7 @@ from chalicelib.domain.errors import Busy, NotFound
 from chalicelib.domain.payouts import BACK, UNFINISHED, Payout, State, moved, reserved, stepped
 from chalicelib.observe import logger
 from chalicelib.settings import settings
-from chalicelib.store import cursors, keys, sums, tax_years
+from chalicelib.store import cursors, keys, open_index, sums, tax_years
 from chalicelib.store import payout_items as items
 from chalicelib.store.batch import Ref, read, ref
 from chalicelib.store.dynamo import send
@@ -110,30 +110,9 @@ def unfinished(
 
     One that has just changed may be missing, or make the page shorter; none stands under a state that it has left.
     """
-    low, high = (f"{state}#", f"{state}#~") if state else ("a", "z")
-    if after := cursors.opened(cursor, "open_at"):
-        low = max(low, after["open_at"].get("S", "") + "\0")
-    keys = sorted((key["open_at"], key["id"]) for shard in shards for key in _open(shard, low, high, limit))
-    page = keys[:limit]
-    found = get_many([payout_id for _, payout_id in page])
-    states = {state} if state else UNFINISHED
-    following = to_item({"open_at": page[-1][0]}) if len(keys) >= limit else None
-    wanted = [found[payout_id] for _, payout_id in page if payout_id in found and found[payout_id].state in states]
-    return wanted, cursors.sealed(following)
-
-
-def _open(shard: str, low: str, high: str, limit: int) -> list[dict[str, Any]]:
-    if low > high:
-        return []
-    answer = send(
-        "query",
-        TableName=settings().payouts_table,
-        IndexName="unfinished",
-        KeyConditionExpression="open_shard = :shard AND open_at BETWEEN :low AND :high",
-        ExpressionAttributeValues=to_item({":shard": shard, ":low": low, ":high": high}),
-        Limit=limit,
-    )
-    return [from_item(key) for key in answer["Items"]]
+    ids, following = open_index.page(settings().payouts_table, "unfinished", shards, state, limit, cursor)
+    found, states = get_many(ids), {state} if state else UNFINISHED
+    return [found[each] for each in ids if each in found and found[each].state in states], following
 
 
 def create(

@@ -6,12 +6,12 @@ import base64
 import binascii
 from functools import lru_cache
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
-from cryptography.x509 import load_pem_x509_certificate
+from cryptography.x509 import InvalidVersion, load_pem_x509_certificate
 
 _BEGIN = "-----BEGIN "
 
@@ -28,10 +28,7 @@ def public_key(text: str) -> RSAPublicKey:
             key = load_pem_x509_certificate((found + rest).encode()).public_key()
         else:
             key = load_pem_public_key((found + rest).encode())
-    except (binascii.Error, ValueError, TypeError) as error:
-        raise ValueError("not a public key") from error
-    except Exception as error:
-        # cryptography has further exceptions of its own (unsupported algorithms): to us they all mean the same.
+    except (binascii.Error, InvalidVersion, TypeError, UnsupportedAlgorithm, ValueError) as error:
         raise ValueError("not a public key") from error
     if not isinstance(key, RSAPublicKey):
         raise ValueError("not an RSA key")
