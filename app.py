@@ -28,6 +28,7 @@ from chalicelib.schedules.mature import bp as mature
 from chalicelib.schedules.overdue import bp as overdue
 from chalicelib.schedules.replay import bp as replay
 from chalicelib.schedules.settle import bp as settle
+from chalicelib.schedules.settle_part import bp as settle_part
 from chalicelib.schedules.submit import bp as submit
 from chalicelib.streams.commissions import bp as commissions
 
@@ -56,5 +57,5 @@ for requests in (
     inbox,
 ):
     app.register_blueprint(requests)
-for events in (commissions, mature, settle, overdue, replay, redelivery, submit):
+for events in (commissions, mature, settle, settle_part, overdue, replay, redelivery, submit):
     app.register_blueprint(events)

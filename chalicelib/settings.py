@@ -22,6 +22,7 @@ _NAMES = (
     "FILES_BUCKET",
     "SECRET_ARN",
     "REPLAY_FUNCTION",
+    "SETTLEMENTS_QUEUE",
     "TIME_ZONE",
     "SHOP_URL",
     "STAGE",
@@ -99,6 +100,11 @@ class Settings:
     def replay_function(self) -> str:
         """The name of the function that carries out replays."""
         return self._needed("REPLAY_FUNCTION")
+
+    @property
+    def settlements_queue(self) -> str:
+        """The URL of the queue through which a settlement's parts go."""
+        return self._needed("SETTLEMENTS_QUEUE")
 
     @property
     def region(self) -> str:

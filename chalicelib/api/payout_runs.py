@@ -43,14 +43,15 @@ class RunList(Struct, frozen=True):
 
 
 def _view(run: Run) -> RunView:
+    totals = run_progress.totals(run.id)
     return RunView(
         id=run.id,
         state=run.state,
         started_at=run.at,
         seconds=run.milliseconds // 1000,
-        accounts=run_progress.accounts(run.id),
-        payouts=run.taken,
-        amounts=dict(sorted(run.net.items())),
+        accounts=totals.accounts,
+        payouts=totals.payouts,
+        amounts=totals.amounts,
         filed_payouts=run.payouts,
         filed_amounts=run.amounts,
         stopped_by=run.stopped_by,

@@ -2,125 +2,169 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any
+
+from msgspec import Struct, structs
 
 from chalicelib.domain.accounts import payee
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.payout_methods import cooling_off, preferred, snapshot
-from chalicelib.domain.payouts import Payout, Step, amounts, worth_paying
+from chalicelib.domain.payouts import Payout, Step, amounts, stepped, worth_paying
 from chalicelib.domain.people import Distributor
 from chalicelib.domain.plans import PayoutRules
 from chalicelib.flows.payout_rules import payout_rules
-from chalicelib.flows.withhold_tax import create_taxed
+from chalicelib.flows.withhold_tax import create_taxed, is_taxed, month_of, taxed
 from chalicelib.observe import count, logger
 from chalicelib.rails.bank_file import RAIL
 from chalicelib.rails.rail import pays_in
 from chalicelib.settings import settings
-from chalicelib.store import distributors, keys, maturity, payout_runs, payouts, run_progress
+from chalicelib.store import distributors, keys, maturity, payout_runs, payouts, run_members, run_progress, tax_years
 from chalicelib.store.batch import read, ref
-from chalicelib.store.payout_items import OPEN_SHARDS
 from chalicelib.store.payout_runs import Run
 
 _PAGE = 50
+_AT_ONCE = 20
+"""Payouts that one transaction is tried with: up to four writes each, and those that they share."""
 
 
-def collect_payouts(run: Run, day: str, goes_on: Callable[[], bool]) -> bool:
-    """Makes a payout of all that an account has available, and lets it and every other approved payout join the run.
+class _Work(Struct, frozen=True):
+    run: Run
+    part: str
+    day: str
+    rules: PayoutRules
+
+
+def collect_payouts(run: Run, part: str, day: str, goes_on: Callable[[], bool]) -> bool:
+    """Does one part of the run (`run_progress.parts`): makes a payout of all that an account has available, or takes the
+    payouts that staff approved into the run.
 
     A payout's id comes from the run and the account: a second run of the period finds it. Passes over accounts below the
     minimum, distributors who are suspended, have no payout method or have just changed it, and payouts that cannot be
     taxed. False if `goes_on` said to stop, or the run was stopped because the next payout would go over a limit of the
     run or of `day` (ISO date, of this event); the next call goes on at the page where this one stopped.
     """
-    rules = payout_rules(run.at)
-    return all(_collect_shard(run, day, shard, rules, goes_on) for shard in keys.DUE_SHARDS) and _join_approved(
-        run, day, rules, goes_on
-    )
+    if run_progress.get(run.id, part).done:
+        return True
+    work, shard = _Work(run, part, day, payout_rules(run.at)), part.rpartition("-")[2]
+    done = (_accounts if part.startswith(run_progress.ACCOUNTS) else _approved)(work, shard, goes_on)
+    if done:
+        run_progress.finish(run.id, part)
+    return done
 
 
-def _collect_shard(run: Run, day: str, shard: str, rules: PayoutRules, goes_on: Callable[[], bool]) -> bool:
-    while True:
-        part = run_progress.get(run.id, shard)
+def _accounts(work: _Work, shard: str, goes_on: Callable[[], bool]) -> bool:
+    while goes_on() and payout_runs.get(work.run.id).state == "collecting":
+        part = run_progress.get(work.run.id, work.part)
         page = maturity.payable(shard, part.after)
         if not page:
             return True
-        if not goes_on():
-            return False
-        for person, payout in _automatic(run, page, rules):
-            if not goes_on() or not _taken_on(run, day, payout, person, rules):
+        payable = _automatic(work.run, page, work.rules)
+        for i in range(0, len(payable), _AT_ONCE):
+            if not goes_on() or not _made(work, payable[i : i + _AT_ONCE]):
                 return False
-        run_progress.advance(run.id, shard, part, page[-1], len(page))
+        run_progress.advance(work.run.id, work.part, part, page[-1], len(page))
+    return False
 
 
-def _join_approved(run: Run, day: str, rules: PayoutRules, goes_on: Callable[[], bool]) -> bool:
+def _approved(work: _Work, shard: str, goes_on: Callable[[], bool]) -> bool:
     cursor: str | None = None
     while goes_on():
-        page, cursor = payouts.unfinished("approved", _PAGE, cursor, OPEN_SHARDS)
+        page, cursor = payouts.unfinished("approved", _PAGE, cursor, [shard])
         people = distributors.get_many(payout.distributor_id for payout in page)
         for payout in page:
             person = people.get(payout.distributor_id)
             if not goes_on():
                 return False
-            if person and person.status == "active" and not _joined(run, day, payout, rules):
+            if person and person.status == "active" and not _joined(work, payout):
                 return False
         if cursor is None:
             return True
     return False
 
 
-def _joined(run: Run, day: str, payout: Payout, rules: PayoutRules) -> bool:
+def _joined(work: _Work, payout: Payout) -> bool:
     """Takes an approved payout into the run, unless it was rejected meanwhile. False if the run takes on no more."""
-    if payout.rail != RAIL:
-        return True
-    counted = payout.requested_by == f"run:{run.id}"
+    joins = work.run.id, f"{work.run.id}/{payout.currency}"
     moved = payouts.move(
         payout,
         "submitting",
-        at=max(run.at, payout.history[-1].at),
-        by=f"run:{run.id}",
-        joins=(run.id, f"{run.id}/{payout.currency}"),
-        also=[
-            *([payout_runs.still_open(run.id)] if counted else _taking(run, day, payout, rules)),
-            payout_runs.member(run.id, payout.id),
-        ],
+        at=max(work.run.at, payout.history[-1].at),
+        by=f"run:{work.run.id}",
+        joins=joins,
+        also=_taking(work, [structs.replace(payout, run_id=joins[0])]),
     )
-    return moved is not None or not _ended(run, day, payout, rules, new=not counted)
+    return moved is not None or not _ended(work, payout)
 
 
-def _taken_on(run: Run, day: str, payout: Payout, person: Distributor, rules: PayoutRules) -> bool:
-    """Makes the payout and lets it join. False if the run takes on no more."""
+def _made(work: _Work, payable: Sequence[tuple[Distributor, Payout]]) -> bool:
+    """Makes these payouts: all at once, but for those that something is in the way of. False if the run takes on no more."""
+    year = int(month_of(payable[0][1])[:4])
+    years = tax_years.years_of((_payee(each) for _, each in payable if is_taxed(each, work.rules)), year)
+    ready = {}
+    for person, payout in payable:
+        try:
+            seen = years.get(_payee(payout))
+            ready[payout.id] = taxed(payout, person, work.rules, seen) if seen else payout
+        except Refused as refusal:
+            _not_taxable(payout, refusal)
+
+    def tax(payout: Payout) -> list[dict[str, Any]]:
+        return tax_years.added(payout, years[_payee(payout)][0]) if payout.tax_month else []
+
+    made = payouts.create_many(list(ready.values()), tax, lambda group: _taking(work, group))
+    alone = [(person, payout) for person, payout in payable if payout.id in ready.keys() - made]
+    return all(_made_alone(work, payout, person) for person, payout in alone)
+
+
+def _made_alone(work: _Work, payout: Payout, person: Distributor) -> bool:
     try:
-        outcome, made = create_taxed(payout, person, rules, lambda taxed: _taking(run, day, taxed, rules))
+        outcome, made = create_taxed(payout, person, work.rules, lambda taxed: _taking(work, [taxed]))
     except Refused as refusal:
-        logger.warning("an automatic payout cannot be taxed", extra={"payout": payout.id, "code": refusal.code})
-        count("PayoutsNotTaxable")
+        _not_taxable(payout, refusal)
         return True
     if outcome == "changed":
-        _ended(run, day, made, rules)
-        return False
-    return outcome != "created" or _joined(run, day, made, rules)
+        _ended(work, made)
+    return outcome != "changed"
 
 
-def _taking(run: Run, day: str, payout: Payout, rules: PayoutRules) -> list[dict[str, Any]]:
-    currency = payout.currency
-    limits = rules.run_limit.get(currency), rules.day_limit.get(currency)
-    return payout_runs.taking(run, day, currency, payout.net, *limits)
+def _not_taxable(payout: Payout, refusal: Refused) -> None:
+    logger.warning("an automatic payout cannot be taxed", extra={"payout": payout.id, "code": refusal.code})
+    count("PayoutsNotTaxable")
 
 
-def _ended(run: Run, day: str, payout: Payout, rules: PayoutRules, new: bool = True) -> bool:
+def _payee(payout: Payout) -> tuple[str, str]:
+    return payout.distributor_id, payout.currency
+
+
+def _taking(work: _Work, taken: Sequence[Payout]) -> list[dict[str, Any]]:
+    amounts = Counter[str]()
+    for payout in taken:
+        amounts[payout.currency] += payout.net
+    joined = [payout.id for payout in taken if payout.run_id]
+    return [
+        run_progress.taking(work.run.id, work.part, len(taken), amounts),
+        *payout_runs.within(work.run, work.day, amounts, work.rules.run_limit, work.rules.day_limit),
+        *([run_members.joining(work.run.id, joined)] if joined else []),
+    ]
+
+
+def _ended(work: _Work, payout: Payout) -> bool:
     """Whether the run cannot take on this payout, and so no other. A run whose limit is in the way is stopped."""
-    now, currency = payout_runs.get(run.id), payout.currency
+    now, currency = payout_runs.get(work.run.id), payout.currency
     if now.state != "collecting":
         return True
-    if now.released or not new:
+    if now.released:
         return False
     for name, taken, limits in (
-        ("run_limit", now.net, rules.run_limit),
-        ("day_limit", payout_runs.taken_on(day), rules.day_limit),
+        ("run_limit", now.limited, work.rules.run_limit),
+        ("day_limit", payout_runs.taken_on(work.day), work.rules.day_limit),
     ):
         if currency in limits and taken.get(currency, 0) + payout.net > limits[currency]:
-            payout_runs.stop(run.id, name)
+            payout_runs.stop(work.run.id, name)
+            logger.error("a limit stopped the settlement", extra={"run": work.run.id, "limit": name})
+            count("PayoutRunsStopped")
             return True
     return False
 
@@ -151,10 +195,11 @@ def _payable(person: Distributor | None, currency: str, run: Run) -> bool:
 
 
 def _payout(run: Run, person: Distributor, currency: str, gross: int, rules: PayoutRules) -> Payout:
+    """What goes into a file belongs to the run from its beginning on; what goes through another rail is approved by it."""
     of, by = amounts(gross, rules.fee_rate), f"run:{run.id}"
     method_id = preferred(person.payout_methods) or ""
     method: dict[str, Any] = person.payout_methods[method_id]
-    return Payout(
+    payout = Payout(
         id=f"po_{run.id}_{person.id}_{currency}",
         distributor_id=person.id,
         country=person.country,
@@ -169,3 +214,6 @@ def _payout(run: Run, person: Distributor, currency: str, gross: int, rules: Pay
         requested_by=by,
         created_at=run.at,
     )
+    if payout.rail != RAIL:
+        return payout
+    return structs.replace(stepped(payout, "submitting", at=run.at, by=by), run_id=run.id, file=f"{run.id}/{currency}")

@@ -3,46 +3,60 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from chalicelib.domain.payouts import Payout
 from chalicelib.domain.plans import PayoutRules
+from chalicelib.observe import count
 from chalicelib.rails import bank_file, nacha, pain001
-from chalicelib.store import files, payout_runs, payouts, plans, run_progress, sealed
+from chalicelib.store import files, payout_runs, payouts, plans, run_members, run_progress, sealed
 from chalicelib.store.payout_runs import Run
-from chalicelib.store.run_progress import Written
 
 _FORMATS = {"pain.001": pain001, "nacha": nacha}
 _CSV = "text/csv; charset=utf-8"
-_SUBMITTED = "submitted"
+_AT_ONCE = 100
 PAYOUTS_A_FILE = 5000
-"""Most in one CSV: what is held in memory at once for each currency."""
+"""So many members of a run, and those that joined with the last of them, are read at once and written into a file for each
+currency and format: what is held in memory, and what is done again if a function is cut off."""
 
 
 def file_payouts(run: Run, goes_on: Callable[[], bool]) -> Run:
-    """Writes the files of each currency of a closed run, then takes its payouts to `submitted`. The run as it is then.
+    """Writes the files of a closed run, and takes what is in them to `submitted`. The run as it is then.
 
     The members of a closed run do not change, neither do the lines they make nor the plan that says how, so a file that is
-    written again has the same bytes. If `goes_on` says to stop, the run stays closed, and the next call does what is left.
+    written again has the same bytes. If `goes_on` says to stop, the run stays closed, and the next call goes on.
     """
-    written = run_progress.written(run.id) or _write(run, goes_on)
-    if written is None or not _submit(run, goes_on):
-        return run
-    return payout_runs.file(run.id, written.payouts, written.amounts)
+    rules = _rules(run)
+    while goes_on():
+        filed = run_progress.filed(run.id)
+        chunk = next(_chunks(run.id, filed.after), None)
+        if chunk is None:
+            count("PayoutsFiled", filed.payouts)
+            return payout_runs.file(run.id, filed.payouts, filed.amounts)
+        last, ids, more = chunk
+        found = payouts.get_many(ids)
+        held = sorted((found[each] for each in ids), key=lambda each: each.id)
+        _write(run, rules, held, filed.number + 1 if filed.number or more else 0)
+        for i in range(0, len(held), _AT_ONCE):
+            payouts.submit_many(held[i : i + _AT_ONCE], run.at, f"run:{run.id}")
+        amounts = Counter[str]()
+        for payout in held:
+            amounts[payout.currency] += payout.net
+        run_progress.file_more(run.id, filed, last, len(held), amounts)
+    return run
 
 
-def _submit(run: Run, goes_on: Callable[[], bool]) -> bool:
-    while True:
-        part = run_progress.get(run.id, _SUBMITTED)
-        page = next(payout_runs.members(run.id, part.after), None)
-        if page is None:
-            return True
-        for payout in payouts.get_many(page).values():
-            if not goes_on():
-                return False
-            if payout.state == "submitting":
-                payouts.move(payout, "submitted", at=max(run.at, payout.history[-1].at), by=f"run:{run.id}")
-        run_progress.advance(run.id, _SUBMITTED, part, page[-1], len(page))
+def _chunks(run_id: str, after: str) -> Iterator[tuple[str, list[str], bool]]:
+    """The next members, the name of the last group among them, and whether there are more after them."""
+    ids: list[str] = []
+    last = after
+    for name, group in run_members.members(run_id, after):
+        if len(ids) >= PAYOUTS_A_FILE:
+            yield last, ids, True
+            ids = []
+        last, ids = name, [*ids, *group]
+    if ids:
+        yield last, ids, False
 
 
 def _rules(run: Run) -> PayoutRules:
@@ -53,53 +67,20 @@ def _rules(run: Run) -> PayoutRules:
     return plans.read(plans.DEFAULT, pinned).payout if pinned else PayoutRules()
 
 
-def _write(run: Run, goes_on: Callable[[], bool]) -> Written | None:
-    """Writes every file of the run, reading its members page by page. None if `goes_on` said to stop."""
-    rules = _rules(run)
-    count, amounts = 0, Counter[str]()
-    native, lists = defaultdict[str, list[Payout]](list), dict[str, _Lists]()
-    for page in payout_runs.members(run.id):
-        if not goes_on():
-            return None
-        for payout in sorted(payouts.get_many(page).values(), key=lambda each: each.id):
-            count, currency = count + 1, payout.currency
-            amounts[currency] += payout.net
-            form = _FORMATS.get(rules.bank_formats.get(currency, "csv")) if rules.originator else None
-            readable = sealed.readable(payout)
-            if form and form.takes(readable):
-                native[currency].append(readable)
-            else:
-                lists.setdefault(currency, _Lists(run.id, currency)).add(readable)
-    if not goes_on():
-        return None
+def _write(run: Run, rules: PayoutRules, held: list[Payout], number: int) -> None:
+    """Writes these payouts into a file for each currency, and another where the currency's format cannot carry all.
+    `number`: 0 if the run has no other files than these."""
+    native, rest = defaultdict[str, list[Payout]](list), defaultdict[str, list[Payout]](list)
+    for payout in map(sealed.readable, held):
+        form = _FORMATS.get(rules.bank_formats.get(payout.currency, "csv")) if rules.originator else None
+        (native if form and form.takes(payout) else rest)[payout.currency].append(payout)
     for currency, carried in sorted(native.items()):
         form = _FORMATS[rules.bank_formats[currency]]
-        contents = form.contents(run.id, run.at, carried, rules.originator)
-        files.put(bank_file.path(run.id, currency, form.SUFFIX), contents, form.MEDIA_TYPE)
-    for _, rest in sorted(lists.items()):
-        rest.finish()
-    written = Written(count, dict(sorted(amounts.items())))
-    run_progress.note_written(run.id, written)
-    return written
+        contents = form.contents(run.id, run.at, carried, rules.originator, max(number, 1))
+        files.put(bank_file.path(run.id, _name(currency, number), form.SUFFIX), contents, form.MEDIA_TYPE)
+    for currency, carried in sorted(rest.items()):
+        files.put(bank_file.path(run.id, _name(currency, number)), bank_file.contents(run.id, carried), _CSV)
 
 
-class _Lists:
-    """The CSV files of one currency: `CNY.csv`, or `CNY-001.csv` and so on where one would hold too many payouts."""
-
-    def __init__(self, run_id: str, currency: str) -> None:
-        self._run_id, self._currency = run_id, currency
-        self._waiting: list[Payout] = []
-        self._full = 0
-
-    def add(self, payout: Payout) -> None:
-        if len(self._waiting) == PAYOUTS_A_FILE:
-            self._full += 1
-            self._put(f"{self._currency}-{self._full:03d}")
-        self._waiting.append(payout)
-
-    def finish(self) -> None:
-        self._put(f"{self._currency}-{self._full + 1:03d}" if self._full else self._currency)
-
-    def _put(self, name: str) -> None:
-        files.put(bank_file.path(self._run_id, name), bank_file.contents(self._run_id, self._waiting), _CSV)
-        self._waiting = []
+def _name(currency: str, number: int) -> str:
+    return f"{currency}-{number:03d}" if number else currency

@@ -29,9 +29,9 @@ def day(bucket: Bucket) -> str:
     return f"DAY#{bucket.day}#{bucket.hold_days:03d}"
 
 
-def total_day(day: str) -> str:
-    """The DAY item of an account that only counts by day: merchants, clearing, bank, tax, fees."""
-    return f"DAY#{day}"
+def total_day(day: str, shard: str | None = None) -> str:
+    """The DAY item of an account that only counts by day: merchants; in shards clearing, bank, tax, fees."""
+    return f"DAY#{day}#{shard}" if shard else f"DAY#{day}"
 
 
 def shard(account: str) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from chalicelib.domain.accounts import payee
+from chalicelib.observe import count, logger
 from chalicelib.settings import settings
 from chalicelib.store import keys
 from chalicelib.store.batch import Ref, read, ref
@@ -16,9 +18,11 @@ from chalicelib.store.transactions import pauses, transact
 
 _PAGE = 40
 """Days a page: each is at most two items of a transaction of 100, and one of a BatchGet of 100."""
+_ACCOUNTS = 400
+"""Accounts a page: what a settlement does again, as reads, when it was cut off."""
 
 
-def _due(shard: str, low: str, high: str) -> Iterator[list[Ref]]:
+def _due(shard: str, low: str, high: str, limit: int) -> Iterator[list[Ref]]:
     start: dict[str, Any] = {}
     while True:
         answer = send(
@@ -27,7 +31,7 @@ def _due(shard: str, low: str, high: str) -> Iterator[list[Ref]]:
             IndexName="due",
             KeyConditionExpression="due_shard = :shard AND due BETWEEN :low AND :high",
             ExpressionAttributeValues=to_item({":shard": shard, ":low": low, ":high": high}),
-            Limit=_PAGE,
+            Limit=limit,
             **start,
         )
         found = [from_item(item) for item in answer["Items"]]
@@ -41,14 +45,14 @@ def _due(shard: str, low: str, high: str) -> Iterator[list[Ref]]:
 def due_days(today: str) -> Iterator[list[Ref]]:
     """The DAY items whose hold has ended by this day (ISO date in the program's time zone), page by page."""
     for shard in keys.DUE_SHARDS:
-        yield from _due(shard, "0", f"{today}~")
+        yield from _due(shard, "0", f"{today}~", _PAGE)
 
 
 def payable(shard: str, after: str = "") -> list[str]:
     """The next accounts of this shard that may have money to pay out, in their order, from the one after `after` on; none
     at the end. One that has just become payable may be missing."""
     low = f"{keys.payable(after)}\0" if after else keys.PAYABLE
-    page = next(_due(shard, low, keys.PAYABLE + "~"), [])
+    page = next(_due(shard, low, keys.PAYABLE + "~", _ACCOUNTS), [])
     return [dict(each.key)["account"] for each in page]
 
 
@@ -68,9 +72,16 @@ def mature(page: list[Ref], at: datetime) -> int:
         if not days:
             return 0
         if transact(writes) is None:
+            _tell(available)
             return len(days)
         todo = [ref(settings().ledger_table, account=day["account"], at=day["at"]) for day in days]
         next(waits)
+
+
+def _tell(available: dict[str, int]) -> None:
+    logger.info("became available", extra={"distributors": [payee(account)[0] for account in available]})
+    for account, amount in available.items():
+        count("CommissionMatured", amount, currency=payee(account)[1])
 
 
 def _mature_day(day: dict[str, Any], at: datetime) -> dict[str, Any]:

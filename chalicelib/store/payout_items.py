@@ -6,6 +6,8 @@ sparse index `unfinished`: `open_shard`, and `open_at` = `<state>#<created_at>#<
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from zlib import crc32
@@ -91,13 +93,15 @@ def entry(payout: Payout, leg: str, kind: str, amount: int, at: datetime) -> dic
     return {"Put": {"TableName": settings().ledger_table, "Item": to_item(line), "ConditionExpression": condition}}
 
 
-def totals(payout: Payout, effect: Effect, at: datetime) -> list[dict[str, Any]]:
-    """What an effect adds to the accounts that only count by day."""
-    day, currency = day_of(at, settings().time_zone), payout.currency
-    added = {
-        accounts.clearing(payout.rail, currency): effect.clearing,
-        accounts.bank(payout.rail, currency): effect.bank,
-        accounts.fees(payout.rail, currency): effect.fees,
-        accounts.tax(payout.country, currency): effect.tax,
-    }
-    return [sums.total(account, day, amount) for account, amount in added.items() if amount]
+def totals(steps: Sequence[tuple[Payout, Effect]], at: datetime) -> list[dict[str, Any]]:
+    """What these effects add to the accounts that only count by day: one update for each item, whoever adds to it."""
+    added: dict[tuple[str, str], int] = defaultdict(int)
+    for payout, effect in steps:
+        currency = payout.currency
+        shard = keys.shard(accounts.distributor(payout.distributor_id, currency))
+        added[accounts.clearing(payout.rail, currency), shard] += effect.clearing
+        added[accounts.bank(payout.rail, currency), shard] += effect.bank
+        added[accounts.fees(payout.rail, currency), shard] += effect.fees
+        added[accounts.tax(payout.country, currency), shard] += effect.tax
+    day = day_of(at, settings().time_zone)
+    return [sums.total(account, day, amount, shard=shard) for (account, shard), amount in added.items() if amount]

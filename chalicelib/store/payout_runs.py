@@ -1,14 +1,14 @@
 """Runs of the daily settlement, and which payouts joined them: in the Settings table, so that both are read consistently.
 
 A run is `collecting` payouts, then `closed`, then `filed`. A payout joins in the transaction that takes it on, and only
-while the run is collecting: once it is closed its members are known for good, whoever else is running. A run that would
-go over a limit is `stopped` until staff lets it go on. What it took on is counted in the same transactions, so it is exact
-at every moment, and so are the limits.
+while the run's part that it belongs to is not done (`run_progress`): once all are, the run is closed, and its members are
+known for good, whoever else is running. A run that would go over a limit is `stopped` until staff lets it go on. Where
+there is a limit, what the run takes on is counted here too, in the same transactions, so the limit is exact.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Literal
@@ -24,8 +24,7 @@ from chalicelib.store.keys import stamp
 
 _KIND = "payout_run"
 _DAY = "payout_day"
-_NET = "net#"
-_MEMBERS = 100
+_LIMITED = "limited#"
 _LOOKED_BACK = 31
 """Runs a day; a run that cannot be finished holds up those after it, so the last ones are enough."""
 
@@ -34,8 +33,9 @@ class Run(Struct, frozen=True, kw_only=True):
     """One period's run. `id` is its date, `at` the time of the event that began it; payouts and net amounts (minor units
     by currency) are those in its files, once it is filed; `plan` is the version that says how they are written.
 
-    `taken` payouts, of `net` minor units by currency, were made by this run or joined it so far, whatever their rail.
-    `stopped_by` is the limit that stopped it, `run_limit` or `day_limit`; once `released`, no limit does again.
+    `limited`: net amounts that it took on in currencies that have a limit of the run; what it took on in all is
+    `run_progress.totals`. `milliseconds` of work. `stopped_by` is the limit that stopped it, `run_limit` or `day_limit`;
+    once `released`, no limit does again.
     """
 
     id: str
@@ -44,8 +44,7 @@ class Run(Struct, frozen=True, kw_only=True):
     payouts: int = 0
     amounts: dict[str, int] = field(default_factory=dict)
     plan: int = 0
-    taken: int = 0
-    net: dict[str, int] = field(default_factory=dict)
+    limited: dict[str, int] = field(default_factory=dict)
     milliseconds: int = 0
     stopped_by: str | None = None
     released: bool = False
@@ -56,11 +55,11 @@ def _key(run_id: str) -> dict[str, str]:
 
 
 def _run(attributes: dict[str, Any]) -> Run:
-    return convert({**attributes, "net": _net(attributes)}, Run)
+    return convert({**attributes, "limited": _limited(attributes)}, Run)
 
 
-def _net(attributes: dict[str, Any]) -> dict[str, int]:
-    return {name.removeprefix(_NET): amount for name, amount in attributes.items() if name.startswith(_NET)}
+def _limited(attributes: dict[str, Any]) -> dict[str, int]:
+    return {name.removeprefix(_LIMITED): amount for name, amount in attributes.items() if name.startswith(_LIMITED)}
 
 
 def start(run_id: str, at: datetime) -> Run:
@@ -97,12 +96,12 @@ def page(limit: int, cursor: str | None) -> tuple[list[Run], str | None]:
     return [_run(from_item(item)) for item in answer["Items"]], cursors.sealed(answer.get("LastEvaluatedKey"))
 
 
-def unfinished_before(run_id: str) -> list[Run]:
-    """Earlier runs that were cut off, the oldest first."""
+def unfinished(run_id: str) -> list[Run]:
+    """The runs up to this one that were cut off or have just begun, the oldest first."""
     answer = send(
         "query",
         TableName=settings().settings_table,
-        KeyConditionExpression="kind = :kind AND id < :id",
+        KeyConditionExpression="kind = :kind AND id <= :id",
         ExpressionAttributeValues=to_item({":kind": _KIND, ":id": run_id}),
         ScanIndexForward=False,
         Limit=_LOOKED_BACK,
@@ -112,85 +111,52 @@ def unfinished_before(run_id: str) -> list[Run]:
     return [run for run in runs if run.state != "filed"]
 
 
-def still_open(run_id: str) -> dict[str, Any]:
-    """A condition for a transaction: it fails once the run is closed or stopped."""
-    check = {
-        "TableName": settings().settings_table,
-        "Key": to_item(_key(run_id)),
-        "ConditionExpression": "#state = :collecting",
-        "ExpressionAttributeNames": {"#state": "state"},
-        "ExpressionAttributeValues": to_item({":collecting": "collecting"}),
-    }
-    return {"ConditionCheck": check}
-
-
-def taking(
-    run: Run, day: str, currency: str, net: int, run_limit: int | None, day_limit: int | None
+def within(
+    run: Run, day: str, taken: Mapping[str, int], run_limit: Mapping[str, int], day_limit: Mapping[str, int]
 ) -> list[dict[str, Any]]:
-    """The writes that count a payout of `net` minor units, for the transaction that takes it on.
+    """The writes that count net amounts (minor units by currency) where they are limited, for the transaction that takes
+    them on.
 
-    They fail once the run is not collecting any more, and if it would go over a limit; the day's (an ISO date) counts all
-    that the runs which are subject to one took on that day.
+    They fail if a limit would be passed, and once the run is not collecting any more. The day's (an ISO date) counts all
+    that the runs which are subject to one took on that day. A run that is released has no limits.
     """
-    state = ("#state = :collecting", {"#state": "state"}, {":collecting": "collecting"})
-    writes = [_add(_key(run.id), currency, net, None if run.released else run_limit, state)]
-    if day_limit is not None:
-        none = ("", dict[str, str](), dict[str, str]())
-        writes.append(_add({"kind": _DAY, "id": day}, currency, net, None if run.released else day_limit, none))
+    if run.released:
+        return []
+    writes = []
+    if of_run := {currency: net for currency, net in taken.items() if currency in run_limit}:
+        writes.append(_add(_key(run.id), of_run, run_limit, collecting=True))
+    if of_day := {currency: net for currency, net in taken.items() if currency in day_limit}:
+        writes.append(_add({"kind": _DAY, "id": day}, of_day, day_limit, collecting=False))
     return writes
 
 
-def _add(
-    key: dict[str, str], currency: str, net: int, limit: int | None, also: tuple[str, dict[str, str], dict[str, str]]
-) -> dict[str, Any]:
-    condition, names, values = also
-    numbers = {":net": net, ":one": 1}
-    if limit is not None:
-        first = "attribute_not_exists(#net) OR " if net <= limit else ""
-        condition, numbers[":room"] = " AND ".join(filter(None, (f"({first}#net <= :room)", condition))), limit - net
+def _add(key: dict[str, str], nets: Mapping[str, int], limits: Mapping[str, int], collecting: bool) -> dict[str, Any]:
+    names = {f"#{currency}": _LIMITED + currency for currency in nets}
+    values: dict[str, Any] = {f":{currency}": net for currency, net in nets.items()}
+    conditions = []
+    for currency, net in nets.items():
+        first = f"attribute_not_exists(#{currency}) OR " if net <= limits[currency] else ""
+        conditions.append(f"({first}#{currency} <= :room_{currency})" if first else f"#{currency} <= :room_{currency}")
+        values[f":room_{currency}"] = limits[currency] - net
+    if collecting:
+        conditions.append("#state = :collecting")
+        names["#state"], values[":collecting"] = "state", "collecting"
     change = {
         "TableName": settings().settings_table,
         "Key": to_item(key),
-        "UpdateExpression": "ADD #taken :one, #net :net",
-        "ExpressionAttributeNames": {"#taken": "taken", "#net": _NET + currency, **names},
-        "ExpressionAttributeValues": to_item({**numbers, **values}),
-        **({"ConditionExpression": condition} if condition else {}),
+        "UpdateExpression": "ADD " + ", ".join(f"#{currency} :{currency}" for currency in nets),
+        "ConditionExpression": " AND ".join(conditions),
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": to_item(values),
     }
     return {"Update": change}
 
 
 def taken_on(day: str) -> dict[str, int]:
-    """Net amounts by currency that the runs which are subject to a day's limit took on that day (ISO date)."""
+    """Net amounts by currency that the runs which are subject to a limit of the day took on that day (ISO date)."""
     key = to_item({"kind": _DAY, "id": day})
     answer = send("get_item", TableName=settings().settings_table, Key=key, ConsistentRead=True)
-    return _net(from_item(answer.get("Item", {})))
-
-
-def member(run_id: str, payout_id: str) -> dict[str, Any]:
-    """The write by which a payout becomes a member."""
-    return {
-        "Put": {"TableName": settings().settings_table, "Item": to_item({"kind": f"{_KIND}#{run_id}", "id": payout_id})}
-    }
-
-
-def members(run_id: str, after: str = "") -> Iterator[list[str]]:
-    """The ids of the payouts that joined, in their order, those after `after`, page by page. Complete once the run is
-    closed."""
-    while True:
-        answer = send(
-            "query",
-            TableName=settings().settings_table,
-            KeyConditionExpression="kind = :kind AND id > :after",
-            # No payout's id begins with a blank; a key may not be empty.
-            ExpressionAttributeValues=to_item({":kind": f"{_KIND}#{run_id}", ":after": after or " "}),
-            Limit=_MEMBERS,
-            ConsistentRead=True,
-        )
-        if ids := [from_item(item)["id"] for item in answer["Items"]]:
-            yield ids
-        if "LastEvaluatedKey" not in answer:
-            return
-        after = from_item(answer["LastEvaluatedKey"])["id"]
+    return _limited(from_item(answer.get("Item", {})))
 
 
 def close(run_id: str) -> Run:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -18,7 +18,7 @@ from chalicelib.store import payout_items as items
 from chalicelib.store.batch import Ref, read, ref
 from chalicelib.store.dynamo import send
 from chalicelib.store.items import from_item, to_item
-from chalicelib.store.transactions import RETRIED, Failed, pauses, transact
+from chalicelib.store.transactions import MAX_ITEMS, RETRIED, Failed, pauses, transact
 
 _MOST = 100
 _CONDITION = "ConditionalCheckFailed"
@@ -123,20 +123,9 @@ def create(
     `exists`: there is a payout of this id, whatever it holds. `not_enough`: less is available than the gross amount.
     `changed`: a condition of `also` failed.
     """
-    effect, account = reserved(payout.amounts), accounts.distributor(payout.distributor_id, payout.currency)
-    # BALANCE stays in the `due` index even if nothing is available any more. Taking it out would have to be undone by
-    # whoever adds money at that moment, and a mistake there is an account that is never paid; leaving it costs the daily
-    # run one read for each account that was ever paid out.
-    taken = sums.balance(
-        account,
-        {"available": effect.available, "in_flight": effect.in_flight},
-        condition="#available >= :gross",
-        values={"gross": payout.gross},
-    )
-    entry = items.entry(payout, "requested", "payout", -payout.gross, payout.created_at)
     waits = pauses()
     while True:
-        writes = [taken, items.put(payout), entry, *items.totals(payout, effect, payout.created_at)]
+        writes = [*_making(payout), *items.totals([(payout, reserved(payout.amounts))], payout.created_at)]
         failed = transact([*writes, *also])
         if failed is None:
             return "created"
@@ -148,6 +137,63 @@ def create(
         if any(each.code == _CONDITION for each in failed[len(writes) :]):
             return "changed"
         next(waits)
+
+
+def _making(payout: Payout) -> list[dict[str, Any]]:
+    effect, account = reserved(payout.amounts), accounts.distributor(payout.distributor_id, payout.currency)
+    # BALANCE stays in the `due` index even if nothing is available any more. Taking it out would have to be undone by
+    # whoever adds money at that moment, and a mistake there is an account that is never paid; leaving it costs the daily
+    # run one read for each account that was ever paid out.
+    taken = sums.balance(
+        account,
+        {"available": effect.available, "in_flight": effect.in_flight},
+        condition="#available >= :gross",
+        values={"gross": payout.gross},
+    )
+    return [taken, items.put(payout), items.entry(payout, "requested", "payout", -payout.gross, payout.created_at)]
+
+
+def create_many(
+    payouts: Sequence[Payout],
+    own: Callable[[Payout], list[dict[str, Any]]],
+    also: Callable[[Sequence[Payout]], list[dict[str, Any]]],
+) -> frozenset[str]:
+    """Stores new payouts, each with its money and what `own` gives for it, and what `also` gives for all of them, in as few
+    transactions as they fit in. The ids of those that it made; `create` says of each of the others why it cannot be."""
+    left, waits = list(payouts), pauses()
+    while left:
+        mine = [[*_making(payout), *own(payout)] for payout in left]
+        effects = [(payout, reserved(payout.amounts)) for payout in left]
+        shared = [*items.totals(effects, left[0].created_at), *also(left)]
+        writes = [write for each in mine for write in each]
+        if len(writes) + len(shared) > MAX_ITEMS and len(left) > 1:
+            half = len(left) // 2
+            return create_many(left[:half], own, also) | create_many(left[half:], own, also)
+        failed = transact([*writes, *shared])
+        if failed is None:
+            break
+        _must_be_possible(failed)
+        if any(each.code == _CONDITION for each in failed[len(writes) :]):
+            return frozenset()
+        owners = [payout for payout, each in zip(left, mine, strict=True) for _ in each]
+        refused = {of.id for of, each in zip(owners, failed, strict=False) if each.code == _CONDITION}
+        left = [payout for payout in left if payout.id not in refused]
+        if not refused:
+            next(waits)
+    return frozenset(payout.id for payout in left)
+
+
+def submit_many(payouts: Sequence[Payout], at: datetime, by: str) -> None:
+    """Takes payouts that are `submitting` to `submitted`: all in one transaction, or each that still is by itself."""
+    steps = [
+        (payout, stepped(payout, "submitted", at=max(at, payout.history[-1].at), by=by))
+        for payout in payouts
+        if payout.state == "submitting"
+    ]
+    if not steps or transact([items.update(*step) for step in steps]) is None:
+        return
+    for payout, new in steps:
+        move(payout, "submitted", at=new.history[-1].at, by=by)
 
 
 def move(
@@ -181,7 +227,7 @@ def move(
     if to in BACK:
         writes.append(items.entry(payout, "returned", "payout_returned", payout.gross, at))
         writes += tax_years.taken_out(payout)
-    failed = transact([*writes, *items.totals(payout, effect, at), *also])
+    failed = transact([*writes, *items.totals([(payout, effect)], at), *also])
     if failed is None:
         return new
     _must_be_possible(failed)

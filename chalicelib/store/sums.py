@@ -45,6 +45,7 @@ def balance(account: str, amounts: Mapping[str, int], **options: Any) -> dict[st
     return add(account, keys.BALANCE, {**amounts, "version": 1}, once=once, **options)
 
 
-def total(account: str, day: str, amount: int, returned: int = 0) -> dict[str, Any]:
-    """An update of an account that only counts by day. `returned`: how much of the amount came back to a merchant."""
-    return add(account, keys.total_day(day), {"amount": amount, "returned": returned})
+def total(account: str, day: str, amount: int, returned: int = 0, *, shard: str | None = None) -> dict[str, Any]:
+    """An update of an account that only counts by day. `returned`: how much of the amount came back to a merchant; `shard`:
+    in which of its day's items it is counted, for a day that many would write at once."""
+    return add(account, keys.total_day(day, shard), {"amount": amount, "returned": returned})

@@ -8,12 +8,13 @@ money back.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from chalicelib.domain.payouts import Payout
 from chalicelib.domain.tax import Year
 from chalicelib.settings import settings
-from chalicelib.store.batch import read, ref
+from chalicelib.store.batch import Ref, read, ref
 from chalicelib.store.items import to_item
 
 PREFIX = "tax#"
@@ -25,10 +26,21 @@ def _id(distributor_id: str, currency: str, year: int) -> str:
 
 def years(distributor_id: str, currency: str, year: int) -> tuple[Year, Year]:
     """The totals of a year and of the year before, read consistently."""
-    wanted = [ref(settings().payouts_table, id=_id(distributor_id, currency, each)) for each in (year, year - 1)]
-    found = read(*wanted)
-    this, last = (_year(found.get(each, {})) for each in wanted)
-    return this, last
+    whose = distributor_id, currency
+    return years_of([whose], year)[whose]
+
+
+def years_of(payees: Iterable[tuple[str, str]], year: int) -> dict[tuple[str, str], tuple[Year, Year]]:
+    """The same for many (distributor, currency)."""
+
+    def at(whose: tuple[str, str], each: int) -> Ref:
+        return ref(settings().payouts_table, id=_id(*whose, each))
+
+    wanted = list(payees)
+    found = read(*(at(whose, each) for whose in wanted for each in (year, year - 1)))
+    return {
+        whose: (_year(found.get(at(whose, year), {})), _year(found.get(at(whose, year - 1), {}))) for whose in wanted
+    }
 
 
 def _year(item: dict[str, Any]) -> Year:

@@ -20,7 +20,19 @@ from chalicelib.flows.decide_payout import decide_payout
 from chalicelib.flows.request_payout import request_payout
 from chalicelib.flows.settle import Settlement, settle
 from chalicelib.settings import settings
-from chalicelib.store import audit, connection, distributors, files, keys, payout_runs, payouts, plans, sums, tax_years
+from chalicelib.store import (
+    audit,
+    connection,
+    distributors,
+    files,
+    keys,
+    payout_runs,
+    payouts,
+    plans,
+    run_members,
+    sums,
+    tax_years,
+)
 from chalicelib.store.dynamo import send
 from chalicelib.store.items import from_item, to_item
 from chalicelib.store.payout_runs import Run
@@ -200,7 +212,7 @@ def run(at: datetime = EVENT, remaining: Callable[[], float] = for_ever) -> Sett
 
 def members(run_id: str = RUN) -> list[str]:
     """The payouts that joined the run."""
-    return [payout_id for page in payout_runs.members(run_id) for payout_id in page]
+    return sorted(payout_id for _, group in run_members.members(run_id) for payout_id in group)
 
 
 def reopened(run_id: str = RUN) -> Run:
@@ -212,9 +224,8 @@ def reopened(run_id: str = RUN) -> Run:
         ExpressionAttributeNames={"#state": "state"},
         ExpressionAttributeValues={":closed": {"S": "closed"}},
     )
-    for part in ("files", "submitted"):
-        key = {"kind": {"S": f"payout_run_part#{run_id}"}, "id": {"S": part}}
-        connection.client().delete_item(TableName=settings().settings_table, Key=key)
+    key = {"kind": {"S": f"payout_run_part#{run_id}"}, "id": {"S": "files"}}
+    connection.client().delete_item(TableName=settings().settings_table, Key=key)
     return payout_runs.get(run_id)
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.errors import Busy
 from chalicelib.flows.decide_payout import decide_payout
 from chalicelib.flows.report_results import Result, report_results
 from chalicelib.flows.settle import Settlement
@@ -144,7 +143,7 @@ def test_money_that_came_back_is_paid_by_the_next_run() -> None:
 
 @pytest.mark.usefixtures("cloud")
 def test_more_accounts_than_fit_on_a_page_are_all_paid(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chalicelib.store.maturity._PAGE", 2)
+    monkeypatch.setattr("chalicelib.store.maturity._ACCOUNTS", 2)
     monkeypatch.setattr("chalicelib.flows.collect_payouts._PAGE", 2)
     for i in range(12):
         earned(joined(f"d_{i}"), 100 + i)
@@ -228,13 +227,3 @@ def test_the_schedule_settles_the_period_of_its_event() -> None:
     earned(joined("d_1"), 5000)
 
     assert schedule.settle(*event()) == {"run": RUN, "state": "filed", "payouts": 1, "amounts": {"CNY": 5000}}
-
-
-@pytest.mark.usefixtures("cloud")
-def test_the_schedule_asks_for_the_event_again_when_time_is_short() -> None:
-    earned(joined("d_1"), 5000)
-
-    with pytest.raises(Busy):
-        schedule.settle(*event(29_000))
-    assert states() == {}
-    assert schedule.settle(*event())["payouts"] == 1

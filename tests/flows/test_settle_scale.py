@@ -11,13 +11,15 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.errors import Conflict, NotFound, Refused
 from chalicelib.domain.plans import PayoutRules, Plan, Rule, check
+from chalicelib.flows import collect_payouts as collect_payouts_module
 from chalicelib.flows import file_payouts
 from chalicelib.flows.collect_payouts import collect_payouts
 from chalicelib.flows.release_run import release_run
 from chalicelib.observe import metrics
 from chalicelib.schedules import settle as schedule
 from chalicelib.settings import settings
-from chalicelib.store import files, maturity, payout_runs, run_progress
+from chalicelib.store import files, maturity, payout_runs, run_members, run_progress
+from chalicelib.store.payout_runs import Run
 from local.stack import client as local_client
 from tests.flows.money_out import (
     EVENT,
@@ -40,6 +42,13 @@ from tests.flows.money_out import (
 )
 from tests.flows.test_settle import event
 
+
+def taken() -> tuple[int, dict[str, int]]:
+    """How many payouts the run took on, and their net amounts."""
+    totals = run_progress.totals(RUN)
+    return totals.payouts, totals.amounts
+
+
 # ------------------------------------------------------------------ limits
 
 
@@ -52,8 +61,7 @@ def test_a_run_stops_before_it_goes_over_its_limit_and_goes_on_when_staff_says_s
     stopped = run()
 
     assert (stopped.state, stopped.payouts) == ("stopped", 0)
-    kept = payout_runs.get(RUN)
-    assert (kept.taken, kept.net, kept.stopped_by) == (3, {"CNY": 9000}, "run_limit")
+    assert (taken(), payout_runs.get(RUN).stopped_by) == ((3, {"CNY": 9000}), "run_limit")
     assert len(members()) == len(states()) == 3
     assert (written(), set(states().values())) == ({}, {"submitting"})
     assert (run(), run(EVENT + timedelta(days=1))) == (stopped, stopped), "nothing passes it"
@@ -78,7 +86,8 @@ def test_an_approved_payout_counts_towards_the_limit_and_other_currencies_have_n
     assert run().state == "stopped"
 
     assert states()[by_hand] == "approved"
-    assert payout_runs.get(RUN).net == {"CNY": 2000, "USD": 70_000}
+    assert taken() == (2, {"CNY": 2000, "USD": 70_000})
+    assert payout_runs.get(RUN).limited == {"CNY": 2000}
     assert by_hand not in members()
 
 
@@ -99,15 +108,19 @@ def test_the_runs_of_one_day_share_its_limit() -> None:
     earned(joined("d_2"), 1001)
     late = payout_runs.start("2026-11-21", EVENT)
 
-    assert not collect_payouts(late, RUN, lambda: True)
+    assert not all(collected(late))
 
     assert payout_runs.get(late.id).stopped_by == "day_limit"
     assert payout_runs.taken_on(RUN) == {"CNY": 4000}
     assert balance("d_2")["available"] == 1001
     release_run(late.id, "staff:checker", NOW)
-    assert collect_payouts(payout_runs.get(late.id), RUN, lambda: True)
-    assert payout_runs.taken_on(RUN) == {"CNY": 5001}
+    assert all(collected(payout_runs.get(late.id)))
+    assert (balance("d_2")["available"], payout_runs.taken_on(RUN)) == (0, {"CNY": 4000}), "released: not counted"
     check_books()
+
+
+def collected(late: Run) -> list[bool]:
+    return [collect_payouts(late, part, RUN, lambda: True) for part in run_progress.parts()]
 
 
 @pytest.mark.usefixtures("cloud")
@@ -123,14 +136,17 @@ def test_tax_is_withheld_once_where_a_limit_refuses() -> None:
 
 
 @pytest.mark.usefixtures("cloud")
-def test_the_schedule_pages_somebody_for_a_stopped_run_and_asks_for_no_event_again() -> None:
+def test_somebody_is_paged_for_a_stopped_run_when_it_stops_and_every_day(monkeypatch: pytest.MonkeyPatch) -> None:
     plan(run_limit={"CNY": 1})
     earned(joined("d_1"), 5000)
     counted: list[str] = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(schedule, "count", lambda name, value=1: counted.append(name))
-        assert schedule.settle(*event())["state"] == "stopped"
-    assert counted == ["PayoutRunsStopped"]
+    for module in (schedule, collect_payouts_module):
+        monkeypatch.setattr(module, "count", lambda name, value=1: counted.append(name))
+
+    assert schedule.settle(*event())["state"] == "stopped"
+    assert schedule.settle(*event(time="2026-11-23T02:00:00Z"))["state"] == "stopped"
+
+    assert counted == ["PayoutRunsStopped"] * 2
     assert metrics.metric_set == {}
 
 
@@ -161,8 +177,8 @@ def test_no_run_is_ever_over_its_limit(limit: int, amounts: list[int]) -> None:
 
         state = run().state
 
-        taken = payout_runs.get(RUN).net.get("CNY", 0)
-        assert taken == sum(payout.net for payout in all_payouts().values()) <= limit
+        assert payout_runs.get(RUN).limited == taken()[1]
+        assert taken()[1].get("CNY", 0) == sum(payout.net for payout in all_payouts().values()) <= limit
         assert (state == "filed") == (sum(amounts) <= limit)
         check_books()
 
@@ -172,12 +188,12 @@ def test_no_run_is_ever_over_its_limit(limit: int, amounts: list[int]) -> None:
 
 @pytest.mark.usefixtures("cloud")
 def test_who_goes_on_does_not_look_at_the_accounts_before_the_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(maturity, "_PAGE", 2)
+    monkeypatch.setattr(maturity, "_ACCOUNTS", 2)
     for i in range(12):
         earned(joined(f"d_{i}"), 100)
     left = iter([900] * 12)
     run(remaining=lambda: next(left, 29))
-    done = run_progress.accounts(RUN)
+    done = run_progress.totals(RUN).accounts
     seen: list[str] = []
     payable = maturity.payable
     monkeypatch.setattr(maturity, "payable", lambda *at: seen.extend(page := payable(*at)) or page)
@@ -186,13 +202,14 @@ def test_who_goes_on_does_not_look_at_the_accounts_before_the_cursor(monkeypatch
 
     assert 0 < done < 12
     assert len(seen) == 12 - done
-    assert run_progress.accounts(RUN) == 12
+    assert run_progress.totals(RUN).accounts == 12
 
 
 @pytest.mark.usefixtures("cloud")
 def test_a_file_holds_so_many_payouts_and_each_payout_is_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_payouts, "PAYOUTS_A_FILE", 3)
-    monkeypatch.setattr(payout_runs, "_MEMBERS", 2)
+    monkeypatch.setattr(collect_payouts_module, "_AT_ONCE", 2)
+    monkeypatch.setattr(run_members, "_PAGE", 2)
     for i in range(7):
         earned(joined(f"d_{i}"), 100)
     for i in range(3):
@@ -201,12 +218,12 @@ def test_a_file_holds_so_many_payouts_and_each_payout_is_in_one(monkeypatch: pyt
     assert run().amounts == {"CNY": 700, "USD": 300}
 
     held = {path.rpartition("/")[2]: body.decode().splitlines()[1:] for path, body in written().items()}
-    assert {name: len(lines) for name, lines in held.items()} == {
-        "CNY-001.csv": 3,
-        "CNY-002.csv": 3,
-        "CNY-003.csv": 1,
-        "USD.csv": 3,
-    }
+    by_number: dict[str, int] = {}
+    for name, lines in held.items():
+        number = name.removesuffix(".csv").partition("-")[2]
+        by_number[number] = by_number.get(number, 0) + len(lines)
+    assert sorted(by_number) == [f"{number:03d}" for number in range(1, len(by_number) + 1)]
+    assert all(3 <= count <= 4 for number, count in by_number.items() if number != max(by_number))
     ids = [line.split(",")[1] for name in sorted(held) for line in held[name]]
     assert sorted(ids) == sorted(states())
 
@@ -237,9 +254,8 @@ def test_sixteen_workers_and_a_run_of_the_same_period_make_one_payout_an_account
         (RUN, "filed", 24, expected)
     }
     assert states() == {f"po_{RUN}_d_{i}_CNY": "submitted" for i in range(24)}
-    kept = payout_runs.get(RUN)
-    assert (kept.taken, kept.net, run_progress.accounts(RUN)) == (24, {"CNY": expected}, 24)
-    assert payout_runs.taken_on(RUN) == {"CNY": expected}
+    assert (taken(), run_progress.totals(RUN).accounts) == ((24, {"CNY": expected}), 24)
+    assert payout_runs.taken_on(RUN) == payout_runs.get(RUN).limited == {"CNY": expected}
     lines = (files.get(f"payouts/bank_file/{RUN}/CNY.csv") or b"").decode().splitlines()[1:]
     assert sorted(line.split(",")[1] for line in lines) == sorted(states())
     check_books()

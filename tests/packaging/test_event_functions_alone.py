@@ -96,6 +96,7 @@ def test_there_are_event_functions() -> None:
         "chalicelib.schedules.overdue",
         "chalicelib.schedules.replay",
         "chalicelib.schedules.settle",
+        "chalicelib.schedules.settle_part",
         "chalicelib.schedules.submit",
         "chalicelib.streams.commissions",
     ]
@@ -152,6 +153,16 @@ def test_settle_runs(alone: dict[str, str]) -> None:
     invoke("chalicelib.schedules.mature", scheduled_event("2026-03-20T00:00:00Z"), alone)
     invoke("chalicelib.schedules.settle", scheduled_event("2026-03-21T02:00:00Z"), alone)
     assert held() == (0, 100)
+
+
+def test_settle_part_does_a_part(alone: dict[str, str]) -> None:
+    post([posting("o-1", leg("ann", 100))])
+    invoke("chalicelib.schedules.mature", scheduled_event("2026-03-20T00:00:00Z"), alone)
+    invoke("chalicelib.schedules.settle", scheduled_event("2026-03-21T02:00:00Z"), alone)
+    body = json.dumps({"run": "2026-03-21", "part": "accounts-0", "day": "2026-03-21"})
+    message = {"body": body, "receiptHandle": "r", "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:settlements"}
+
+    assert invoke("chalicelib.schedules.settle_part", {"Records": [message]}, alone) is None
 
 
 def test_inbox_runs(alone: dict[str, str]) -> None:

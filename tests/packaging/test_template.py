@@ -7,7 +7,7 @@ import pytest
 
 Template = dict[str, Any]
 
-FUNCTIONS = {"APIHandler", "Commissions", "Inbox", "Mature", "Overdue", "Replay", "Settle", "Submit"}
+FUNCTIONS = {"APIHandler", "Commissions", "Inbox", "Mature", "Overdue", "Replay", "Settle", "SettlePart", "Submit"}
 KEPT_TABLES = {
     f"{name}Table"
     for name in ["Distributors", "Customers", "Orders", "Ledger", "Payouts", "Settings", "Audit", "Inbox"]
@@ -78,9 +78,9 @@ def test_functions_run_on_arm(cloudformation: Template) -> None:
 
 
 def test_the_order_stream_is_read_with_every_safety(cloudformation: Template) -> None:
-    (mapping,) = resources(cloudformation, "AWS::Lambda::EventSourceMapping").values()
+    mappings = resources(cloudformation, "AWS::Lambda::EventSourceMapping")
 
-    properties = mapping["Properties"]
+    properties = mappings["CommissionsCommissionsDynamodbEventSource"]["Properties"]
 
     assert properties["EventSourceArn"] == {"Fn::GetAtt": ["OrdersTable", "StreamArn"]}
     assert properties["StartingPosition"] == "TRIM_HORIZON"
@@ -90,6 +90,20 @@ def test_the_order_stream_is_read_with_every_safety(cloudformation: Template) ->
     assert 0 < properties["MaximumRecordAgeInSeconds"] < 86400
     assert properties["DestinationConfig"]["OnFailure"] == {"Destination": {"Fn::GetAtt": ["DiscardedRecords", "Arn"]}}
     assert properties["FilterCriteria"]["Filters"] == [{"Pattern": '{"eventName":["INSERT","MODIFY"]}'}]
+
+
+def test_a_part_of_a_settlement_is_one_worker_s_at_a_time_and_kept_if_it_fails(cloudformation: Template) -> None:
+    queue = cloudformation["Resources"]["Settlements"]["Properties"]
+    mapping = resources(cloudformation, "AWS::Lambda::EventSourceMapping")["SettlePartSettlePartSqsEventSource"]
+    timeout = cloudformation["Resources"]["SettlePart"]["Properties"]["Timeout"]
+
+    assert mapping["Properties"]["EventSourceArn"] == {"Fn::Sub": "${Settlements.Arn}"}
+    assert (mapping["Properties"]["BatchSize"], mapping["Properties"]["ScalingConfig"]) == (
+        1,
+        {"MaximumConcurrency": 16},
+    )
+    assert queue["VisibilityTimeout"] > timeout
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["SettlementFailures", "Arn"]}
 
 
 def test_a_failed_schedule_is_kept(cloudformation: Template) -> None:
