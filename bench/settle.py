@@ -1,9 +1,10 @@
 """What settling many accounts costs: seconds, accounts a second, and the memory of the process that does it.
 
-`python -m bench.settle --accounts 100000` settles a tenth of them, then all, each in fresh tables in MiniStack and in a
+`python bench/settle.py --accounts 100000` settles a tenth of them, then all, each in fresh tables in MiniStack and in a
 fresh process, and holds the time against a floor: botocore alone, one transaction an account, with the writes without
-which there is no payout (balance, payout, entry, clearing total). A run's steps are three transactions an account: made,
-joined, submitted. `--write` keeps the table in RESULTS-settle.md. It asserts nothing.
+which there is no payout (balance, payout, entry, clearing total). A run makes twenty payouts a transaction, counts them
+and notes which they are, writes the files, and submits a hundred payouts a transaction. `--write` keeps the table in
+RESULTS-settle.md. It asserts nothing.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from typing import Any
 import botocore.session
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # where it is started by its path
 RESULTS = ROOT / "bench" / "RESULTS-settle.md"
 AT = datetime(2026, 11, 22, 2, tzinfo=UTC)
 MOST_FLOOR = 10_000
@@ -168,7 +170,7 @@ def main() -> None:
         lines.append(line)
     if asked.write:
         head = (
-            "# Settling at scale\n\n`python -m bench.settle --accounts N --write`: one process against MiniStack.\n\n"
+            "# Settling at scale\n\n`python bench/settle.py --accounts N --write`: one process against MiniStack.\n\n"
         )
         RESULTS.write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
     return None

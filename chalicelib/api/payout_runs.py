@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from typing import Literal
 
@@ -11,11 +12,13 @@ from msgspec import Struct
 from chalicelib.api.callers import any_staff, scope, staff
 from chalicelib.api.endpoint import Call, endpoint
 from chalicelib.bodies.fields import Page
+from chalicelib.flows.approve_run import Approved, approve_run
 from chalicelib.flows.release_run import release_run
 from chalicelib.store import payout_runs, run_progress
 from chalicelib.store.payout_runs import Run
 
 bp = Blueprint(__name__)
+_LONGEST_SECONDS = 15
 _SEEN_BY = scope("payouts:read") | any_staff()
 
 
@@ -80,3 +83,16 @@ def get_run(call: Call, run_id: str) -> RunView:
 )
 def release(call: Call, run_id: str) -> RunView:
     return _view(release_run(run_id, call.caller.name, call.now))
+
+
+@endpoint(
+    bp,
+    "POST",
+    "/v1/payout-runs/{run_id}/approve",
+    who=staff("finance_checker", "owner"),
+    answers=Approved,
+    summary="Approve all that a run asked about (payout mode `approval`); again while the answer says `more`",
+)
+def approve(call: Call, run_id: str) -> Approved:
+    until = time.monotonic() + _LONGEST_SECONDS
+    return approve_run(run_id, call.caller.name, call.now, lambda: time.monotonic() < until)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct, field, structs
 
 from chalicelib.domain.bank_formats import BankFormat, Originator, bank_faults
 from chalicelib.domain.errors import Fault, Refused
 from chalicelib.domain.money import DECIMALS, MAX_AMOUNT
+from chalicelib.domain.payout_methods import Rail
 from chalicelib.domain.tax import SCOPE, Method
 
 Rate = Annotated[str, Meta(pattern=r"^(0(\.[0-9]{1,6})?|1(\.0{1,6})?)$", description="decimal string from 0 to 1")]
@@ -110,12 +111,14 @@ class AttributionRules(_Part, frozen=True):
 
 
 class PayoutRules(_Part, frozen=True):
-    """`minimum` by currency, in minor units; `fee_rate` of the gross amount, kept by the operator; `rails`: the connection
-    through which each rail pays; `tax`: how it is withheld, by the payee's country, not at all where nothing is said.
-    `run_limit`, `day_limit`: what one settlement, or those of one day, may take on at most, net, by currency, before it is
-    stopped for staff; `cool_off_hours`: how long nothing is paid to a method that was changed; `bank_formats`: what the
-    bank takes by currency (csv where nothing is said), `originator` who pays there."""
+    """`mode`: whether the daily settlement pays what is available (`automatic`), asks staff to approve it (`approval`), or
+    leaves it until it is asked for (`manual`). `minimum` by currency, in minor units; `fee_rate` of the gross amount, kept
+    by the operator; `rails`: the connection through which each rail pays; `tax`: how it is withheld, by the payee's country,
+    not at all where nothing is said. `run_limit`, `day_limit`: what one settlement, or those of one day, may take on at most,
+    net, by currency, before it is stopped for staff; `cool_off_hours`: how long nothing is paid to a method that was
+    changed; `bank_formats`: what the bank takes by currency (csv where nothing is said), `originator` who pays there."""
 
+    mode: Literal["automatic", "approval", "manual"] = "automatic"
     minimum: dict[Annotated[str, Meta(pattern="^[A-Z]{3}$")], Amount] = field(default_factory=dict)
     fee_rate: Rate = "0"
     rails: dict[Name, Name] = field(default_factory=dict)
@@ -158,6 +161,8 @@ def _payout_faults(rules: PayoutRules) -> list[Fault]:
         for currency in getattr(rules, name)
         if currency not in DECIMALS
     ]
+    called = {*get_args(Rail)} - {"bank_file"}
+    faults += [Fault(f"payout.rails.{name}", "PLAN_RAIL", {"rail": name}) for name in rules.rails if name not in called]
     for country, method in rules.tax.items():
         if method in SCOPE and SCOPE[method][0] != country:
             figures: dict[str, str | int] = {"method": method, "country": SCOPE[method][0]}

@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 from chalicelib.domain.accounts import payee
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.payout_methods import cooling_off, preferred, snapshot
-from chalicelib.domain.payouts import Payout, Step, amounts, stepped, worth_paying
+from chalicelib.domain.payouts import Payout, State, Step, amounts, stepped, worth_paying
 from chalicelib.domain.people import Distributor
 from chalicelib.domain.plans import PayoutRules
 from chalicelib.flows.payout_rules import payout_rules
@@ -37,8 +37,8 @@ class _Work(Struct, frozen=True):
 
 
 def collect_payouts(run: Run, part: str, day: str, goes_on: Callable[[], bool]) -> bool:
-    """Does one part of the run (`run_progress.parts`): makes a payout of all that an account has available, or takes the
-    payouts that staff approved into the run.
+    """Does one part of the run (`run_progress.parts`): makes a payout of all that an account has available, as the plan's
+    `mode` says, or takes the payouts that staff approved into the run.
 
     A payout's id comes from the run and the account: a second run of the period finds it. Passes over accounts below the
     minimum, distributors who are suspended, have no payout method or have just changed it, and payouts that cannot be
@@ -48,7 +48,10 @@ def collect_payouts(run: Run, part: str, day: str, goes_on: Callable[[], bool]) 
     if run_progress.get(run.id, part).done:
         return True
     work, shard = _Work(run, part, day, payout_rules(run.at)), part.rpartition("-")[2]
-    done = (_accounts if part.startswith(run_progress.ACCOUNTS) else _approved)(work, shard, goes_on)
+    if part.startswith(run_progress.ACCOUNTS):
+        done = work.rules.mode == "manual" or _accounts(work, shard, goes_on)
+    else:
+        done = _approved(work, shard, goes_on)
     if done:
         run_progress.finish(run.id, part)
     return done
@@ -139,7 +142,9 @@ def _payee(payout: Payout) -> tuple[str, str]:
 
 
 def _taking(work: _Work, taken: Sequence[Payout]) -> list[dict[str, Any]]:
+    """The writes that count what the run takes on. What staff is asked about it does not take on: staff does."""
     amounts = Counter[str]()
+    taken = [payout for payout in taken if payout.state != "requested"]
     for payout in taken:
         amounts[payout.currency] += payout.net
     joined = [payout.id for payout in taken if payout.run_id]
@@ -195,10 +200,11 @@ def _payable(person: Distributor | None, currency: str, run: Run) -> bool:
 
 
 def _payout(run: Run, person: Distributor, currency: str, gross: int, rules: PayoutRules) -> Payout:
-    """What goes into a file belongs to the run from its beginning on; what goes through another rail is approved by it."""
+    """Whether it is approved, the plan's mode says. What goes into a file then belongs to the run from its beginning on."""
     of, by = amounts(gross, rules.fee_rate), f"run:{run.id}"
     method_id = preferred(person.payout_methods) or ""
     method: dict[str, Any] = person.payout_methods[method_id]
+    state: State = "requested" if rules.mode == "approval" else "approved"
     payout = Payout(
         id=f"po_{run.id}_{person.id}_{currency}",
         distributor_id=person.id,
@@ -209,11 +215,11 @@ def _payout(run: Run, person: Distributor, currency: str, gross: int, rules: Pay
         tax=of.tax,
         rail=method["rail"],
         method=snapshot(method_id, method),
-        state="approved",
-        history=(Step(at=run.at, to="approved", by=by),),
+        state=state,
+        history=(Step(at=run.at, to=state, by=by),),
         requested_by=by,
         created_at=run.at,
     )
-    if payout.rail != RAIL:
+    if payout.rail != RAIL or state == "requested":
         return payout
     return structs.replace(stepped(payout, "submitting", at=run.at, by=by), run_id=run.id, file=f"{run.id}/{currency}")

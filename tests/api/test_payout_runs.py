@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.store import payout_runs, plans
 from tests.api.test_payouts import Person
-from tests.flows.money_out import EVENT, RUN, earned, joined, plan, run
+from tests.flows.money_out import EVENT, RUN, asked, earned, joined, plan, run, states
 
 ONE = "/v1/payout-runs/{run_id}"
 
@@ -62,3 +62,27 @@ def test_runs_are_listed_the_newest_first_page_by_page() -> None:
 def test_distributors_see_no_runs_and_an_unknown_one_is_not_found() -> None:
     assert Person("d_1", "distributor")("GET", "/v1/payout-runs").status == 403
     assert Person("p-ops", "staff", "ops")("GET", ONE, run_id="2020-01-01").status == 404
+
+
+def test_what_a_run_asked_about_is_approved_all_at_once_and_once() -> None:
+    earned(joined("d_3"), 700)
+    other = asked("d_3", 200)
+    plan(mode="approval")
+    plans.forget()
+    run()
+    checker = Person("p-checker", "staff", "finance_checker")
+    by_hand = checker("POST", "/v1/payouts/{payout_id}/reject", {"reason": "later"}, payout_id=f"po_{RUN}_d_3_CNY")
+
+    assert Person("p-maker", "staff", "finance_maker")("POST", f"{ONE}/approve", run_id=RUN).status == 403
+    first = checker("POST", f"{ONE}/approve", run_id=RUN)
+    again = checker("POST", f"{ONE}/approve", run_id=RUN)
+
+    assert (by_hand.status, first.status) == (200, 200), (by_hand.json, first.json)
+    assert (first.json, again.json) == ({"approved": 2, "more": False}, {"approved": 0, "more": False})
+    assert states() == {
+        f"po_{RUN}_d_1_CNY": "approved",
+        f"po_{RUN}_d_2_CNY": "approved",
+        f"po_{RUN}_d_3_CNY": "rejected",
+        other.id: "requested",
+    }
+    assert checker("POST", f"{ONE}/approve", run_id="2020-01-01").status == 404

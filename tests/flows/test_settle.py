@@ -227,3 +227,44 @@ def test_the_schedule_settles_the_period_of_its_event() -> None:
     earned(joined("d_1"), 5000)
 
     assert schedule.settle(*event()) == {"run": RUN, "state": "filed", "payouts": 1, "amounts": {"CNY": 5000}}
+
+
+# ------------------------------------------------------------------ modes
+
+
+@pytest.mark.usefixtures("cloud")
+def test_in_approval_mode_staff_is_asked_and_the_next_run_pays() -> None:
+    plan(mode="approval", minimum={"CNY": 1000}, run_limit={"CNY": 5000}, day_limit={"CNY": 5000})
+    for name in ("d_1", "d_2", "d_3"):
+        earned(joined(name), 3000)
+    earned(joined("d_little"), 999)
+
+    assert (run().state, written()) == ("filed", {})
+
+    asked_for = {f"po_{RUN}_d_{n}_CNY": "requested" for n in (1, 2, 3)}
+    assert states() == asked_for, "whatever it comes to: nothing is taken on yet"
+    assert balance("d_1") == {"available": 0, "in_flight": 3000, "paid": 0}
+    decide_payout(f"po_{RUN}_d_1_CNY", "approved", "staff:checker", NOW)
+    decide_payout(f"po_{RUN}_d_2_CNY", "rejected", "staff:checker", NOW, "no")
+
+    assert run(EVENT + timedelta(days=1)).amounts == {"CNY": 3000}
+
+    assert states() == asked_for | {
+        f"po_{RUN}_d_1_CNY": "submitted",
+        f"po_{RUN}_d_2_CNY": "rejected",
+        "po_2026-11-23_d_2_CNY": "requested",
+    }
+    check_books()
+
+
+@pytest.mark.usefixtures("cloud")
+def test_in_manual_mode_only_what_was_asked_for_is_paid() -> None:
+    plan(mode="manual")
+    earned(joined("d_1"), 3000)
+    earned(joined("d_2"), 3000)
+    by_hand = approved("d_1", 1000)
+
+    assert run().amounts == {"CNY": 1000}
+
+    assert states() == {by_hand: "submitted"}
+    check_books()
