@@ -1,4 +1,4 @@
-"""For operators: an API key for a storefront, or a member of staff, on AWS or on the local cloud."""
+"""For operators: an API key for a storefront, its end, or a member of staff, on AWS or on the local cloud."""
 
 from __future__ import annotations
 
@@ -52,6 +52,15 @@ def add_key(name: str, scopes: list[str]) -> None:
     print(create_api_key(name, scopes, datetime.now(UTC)))
 
 
+def end_key(key: str) -> None:
+    """Ends an API key. Raises CloudError for one that was never made."""
+    from chalicelib.flows.api_keys import revoke_api_key
+
+    if not revoke_api_key(key.strip(), datetime.now(UTC)):
+        raise CloudError("this key was never made here")
+    print("it has ended; within a minute nobody is let in by it")
+
+
 def add_staff(name: str, email: str, roles: list[str]) -> None:
     """Adds a member of staff with the password that is typed, or with one that is made and printed this once."""
     from chalicelib.domain.errors import FenrunError
@@ -100,11 +109,12 @@ def _arguments(given: list[str]) -> argparse.Namespace:
     key = commands.add_parser("key", help="make an API key for a storefront; it is printed once")
     key.add_argument("--name", required=True, help="whose key this is")
     key.add_argument("--scopes", required=True, type=_words, help="orders:write,orders:read,…")
+    revoke = commands.add_parser("revoke", help="end an API key, which is asked for")
     staff = commands.add_parser("staff", help="add a member of staff")
     staff.add_argument("--name", required=True)
     staff.add_argument("--email", required=True)
     staff.add_argument("--roles", required=True, type=_words, help="owner, ops, finance_maker, finance_checker, …")
-    for command in (key, staff):
+    for command in (key, revoke, staff):
         command.add_argument("--stack", default=NAME, help="the CloudFormation stack (default: %(default)s)")
         command.add_argument("--local", action="store_true", help="the local cloud of `make up`, not AWS")
     return parser.parse_args(given)
@@ -117,6 +127,8 @@ def main(given: list[str]) -> None:
     try:
         if asked.command == "key":
             add_key(asked.name, asked.scopes)
+        elif asked.command == "revoke":
+            end_key(getpass.getpass("the key: "))
         else:
             add_staff(asked.name, asked.email, asked.roles)
     except ValueError as error:  # a scope or role that there is not

@@ -51,3 +51,17 @@ def template(out: Path) -> dict[str, Any]:
     """The packaged SAM template. Chalice writes YAML with anchors; loading it flattens them."""
     loaded: dict[str, Any] = yaml.safe_load((out / "sam.yaml").read_text())
     return loaded
+
+
+def package_for_aws(out: Path, region: str) -> Path:
+    """Package the app with the wheels its functions need on AWS into `out`, and return it. Chalice keeps what it built in
+    `.chalice/deployments` for the next time."""
+    done = subprocess.run(
+        [sys.executable, "-c", CHALICE, "package", "--merge-template", ".chalice/resources.yaml", str(out)],
+        cwd=ROOT,
+        env={**os.environ, "AWS_DEFAULT_REGION": region},
+        timeout=900,
+    )
+    if done.returncode:
+        raise CloudError("chalice package failed: see above")
+    return out

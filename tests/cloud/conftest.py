@@ -7,7 +7,9 @@ from uuid import uuid4
 
 import pytest
 
+from local.account import Account, local_account
 from local.bootstrap import bootstrap
+from local.package import package
 from local.stack import Stack
 from tests.cloud.shop import Http, Person, join
 from tests.containers import CREDENTIALS, forget
@@ -24,6 +26,18 @@ def credentials(stack: Stack, state_dir: Path) -> dict[str, str]:
         rows = bootstrap(stack, state_dir / "credentials.json")
     forget()
     return rows
+
+
+@pytest.fixture(scope="session")
+def packaged(state_dir: Path) -> Path:
+    """The package of this working copy, for stages of a test's own."""
+    return package(state_dir / "stages")
+
+
+@pytest.fixture(scope="session")
+def account(endpoint: str) -> Account:
+    """The local cloud, as an operator's environment names it."""
+    return local_account(endpoint)
 
 
 @pytest.fixture(scope="session")

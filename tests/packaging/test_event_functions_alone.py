@@ -94,6 +94,7 @@ def test_there_are_event_functions() -> None:
         "chalicelib.schedules.inbox",
         "chalicelib.schedules.mature",
         "chalicelib.schedules.overdue",
+        "chalicelib.schedules.repair",
         "chalicelib.schedules.replay",
         "chalicelib.schedules.settle",
         "chalicelib.schedules.settle_part",
@@ -181,6 +182,18 @@ def test_overdue_runs(alone: dict[str, str]) -> None:
     """Nobody has terms of credit: whom it stops is tested with its flow."""
     answer = invoke("chalicelib.schedules.overdue", scheduled_event("2026-03-20T01:00:00Z"), alone)
     assert answer == {"customers": 0, "orders": 0, "failed": 0}
+
+
+def test_repair_runs(alone: dict[str, str]) -> None:
+    """The books are empty: what it finds is tested with its flow."""
+    answer = invoke("chalicelib.schedules.repair", scheduled_event("2026-03-20T20:00:00Z"), alone)
+    assert answer == {
+        "repair": "2026-03-20T20:00:00.000000Z",
+        "state": "done",
+        "found": 0,
+        "posted": 0,
+        "left": 0,
+    }
 
 
 def test_replay_finds_nothing_to_do(alone: dict[str, str]) -> None:

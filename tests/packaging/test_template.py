@@ -7,7 +7,18 @@ import pytest
 
 Template = dict[str, Any]
 
-FUNCTIONS = {"APIHandler", "Commissions", "Inbox", "Mature", "Overdue", "Replay", "Settle", "SettlePart", "Submit"}
+FUNCTIONS = {
+    "APIHandler",
+    "Commissions",
+    "Inbox",
+    "Mature",
+    "Overdue",
+    "Repair",
+    "Replay",
+    "Settle",
+    "SettlePart",
+    "Submit",
+}
 KEPT_TABLES = {
     f"{name}Table"
     for name in ["Distributors", "Customers", "Orders", "Ledger", "Payouts", "Settings", "Audit", "Inbox"]
@@ -112,16 +123,18 @@ def test_a_failed_schedule_is_kept(cloudformation: Template) -> None:
     rules = resources(cloudformation, "AWS::Events::Rule").values()
     invocations = resources(cloudformation, "AWS::Lambda::EventInvokeConfig").values()
 
-    assert [rule["Properties"]["Targets"][0]["DeadLetterConfig"]["Arn"] for rule in rules] == [queue] * 5
-    assert [i["Properties"]["DestinationConfig"]["OnFailure"]["Destination"] for i in invocations] == [queue] * 6
+    assert [rule["Properties"]["Targets"][0]["DeadLetterConfig"]["Arn"] for rule in rules] == [queue] * 6
+    assert [i["Properties"]["DestinationConfig"]["OnFailure"]["Destination"] for i in invocations] == [queue] * 7
 
 
 def test_each_function_has_an_alarm_for_its_errors(cloudformation: Template) -> None:
+    """The errors of the one that answers requests are those of the API."""
     alarms = [alarm["Properties"] for alarm in resources(cloudformation, "AWS::CloudWatch::Alarm").values()]
 
     watched = {a["Dimensions"][0]["Value"]["Ref"] for a in alarms if a["MetricName"] == "Errors"}
 
-    assert watched == FUNCTIONS
+    assert watched == FUNCTIONS - {"APIHandler"}
+    assert [a["Namespace"] for a in alarms if a["MetricName"] == "5XXError"] == ["AWS/ApiGateway"]
     assert all(alarm["AlarmActions"] == [{"Ref": "Alarms"}] for alarm in alarms)
 
 
@@ -182,7 +195,7 @@ def test_the_audit_can_only_be_appended_to(cloudformation: Template) -> None:
             assert as_list(statement["Action"]) == ["dynamodb:PutItem"], role
 
 
-def test_only_the_proof_and_replays_may_scan_the_books(cloudformation: Template) -> None:
+def test_only_the_proof_repair_and_replays_may_scan_the_books(cloudformation: Template) -> None:
     scanners = {
         (role, table)
         for role, statement in statements(cloudformation)
@@ -194,23 +207,32 @@ def test_only_the_proof_and_replays_may_scan_the_books(cloudformation: Template)
     assert scanners == {
         ("ApiHandlerRole", "LedgerTable"),
         ("ApiHandlerRole", "OrdersTable"),
+        ("RepairRole", "LedgerTable"),
+        ("RepairRole", "OrdersTable"),
         ("ReplayRole", "OrdersTable"),
     }
 
 
-def test_replays_are_started_by_the_api_and_by_themselves_only(cloudformation: Template) -> None:
-    starters = {
-        (role, str(resource))
-        for role, statement in statements(cloudformation)
-        for resource in as_list(statement["Resource"])
-        if "lambda:InvokeFunction" in as_list(statement["Action"])
-    }
+def test_functions_are_started_by_the_api_and_long_ones_by_themselves(cloudformation: Template) -> None:
+    """Replays and repairs are asked for; the others are started only where their schedule failed (redrive)."""
+    started: dict[str, set[str]] = {}
+    for role, statement in statements(cloudformation):
+        if "lambda:InvokeFunction" in as_list(statement["Action"]):
+            started.setdefault(role, set()).update(map(str, as_list(statement["Resource"])))
     functions = resources(cloudformation, "AWS::Lambda::Function")
-    told = {
-        name for name, each in functions.items() if "REPLAY_FUNCTION" in each["Properties"]["Environment"]["Variables"]
-    }
 
-    assert {role for role, _ in starters} == {"ApiHandlerRole", "ReplayRole"}
-    assert all("Replay" in resource for _, resource in starters)
-    assert told == {"APIHandler"}
-    assert functions["Replay"]["Properties"]["RecursiveLoop"] == "Allow"
+    assert set(started) == {"ApiHandlerRole", "RepairRole", "ReplayRole"}
+    for name in ("Repair", "Replay"):
+        assert all(f"-{name}-" in resource for resource in started[f"{name}Role"])
+        assert functions[name]["Properties"]["RecursiveLoop"] == "Allow"
+        told = f"{name.upper()}_FUNCTION"
+        assert {f for f, r in functions.items() if told in r["Properties"]["Environment"]["Variables"]} == {
+            "APIHandler"
+        }
+    failing = {
+        name
+        for name, each in resources(cloudformation, "AWS::Lambda::EventInvokeConfig").items()
+        if each["Properties"]["DestinationConfig"]["OnFailure"]
+    }
+    may = {str(each) for each in ({"Fn::GetAtt": [name.removesuffix("EventInvokeConfig"), "Arn"]} for name in failing)}
+    assert started["ApiHandlerRole"] == may
