@@ -10,6 +10,7 @@ import os
 import resource
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -78,24 +79,39 @@ def seconds(script: str) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def main() -> None:
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Milliseconds of processor time, bare Python taken off, and the ratio to the floor: medians."""
+
+    name: str
+    milliseconds: float
+    ratio: float
+
+
+def starts(runs: int = RUNS) -> tuple[float, list[Start]]:
+    """Milliseconds of bare Python, and every row."""
     rows = scripts()
     bare_script, floor_script = rows.pop("bare python"), rows.pop("floor")
     for script in rows.values():
         seconds(script)  # writes the .pyc files, which a deployed package has too
-    bare = min(seconds(bare_script) for _ in range(RUNS))
+    bare = min(seconds(bare_script) for _ in range(runs))
     taken: dict[str, list[float]] = {name: [] for name in rows}
     ratios: dict[str, list[float]] = {name: [] for name in rows}
-    for _ in range(RUNS):
+    for _ in range(runs):
         for name, script in rows.items():
             floor = seconds(floor_script) - bare
             mine = seconds(script) - bare
             taken[name].append(mine)
             ratios[name].append(mine / floor)
+    return bare * 1000, [Start(name, median(taken[name]) * 1000, median(ratios[name])) for name in rows]
+
+
+def main() -> None:
+    bare, rows = starts()
     print(f"{'import and client':36} {'ms':>7} {'x floor':>8}   (medians of {RUNS} pairs, bare python taken off)")
-    print(f"{'bare python':36} {bare * 1000:7.1f}")
-    for name in rows:
-        print(f"{name:36} {median(taken[name]) * 1000:7.1f} {median(ratios[name]):8.2f}")
+    print(f"{'bare python':36} {bare:7.1f}")
+    for row in rows:
+        print(f"{row.name:36} {row.milliseconds:7.1f} {row.ratio:8.2f}")
     print(f"target for an event function: at most {TARGET} x floor")
 
 
