@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 AWS_DEFAULT_REGION ?= us-east-1
 
-.PHONY: help demo up down test oracle fuzz chaos mutation check package
+.PHONY: help demo up down test oracle fuzz chaos races bench life mutation check package deploy destroy backup restore redrive
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -30,6 +30,18 @@ fuzz: $(VENV)/.installed  ## send each provider's webhook 200,000 requests and p
 chaos: $(VENV)/.installed  ## pay 10,000 payouts through rails that fail at random (SEED=1 PAYOUTS=10000)
 	$(BIN)/python -m tests.rails.chaos $(or $(SEED),1) $(or $(PAYOUTS),10000)
 
+races: $(VENV)/.installed  ## let 32 threads of four processes meet 10,000 times over the same money (ONLY=settle)
+	$(BIN)/python -m tests.races $(ONLY)
+
+life: $(VENV)/.installed  ## live two years ten times over, all faults on, every promise checked daily (SEEDS=10 EVENTS=200000, or SEED=7)
+	$(BIN)/python -m tests.life.seeds
+
+bench: $(VENV)/.installed  ## measure what an order costs, against floors and list prices, and write bench/RESULTS.md
+	$(BIN)/python -m bench
+
+faults: $(VENV)/.installed  ## let every call of every flow fail in every way, and compare what is left (ONLY=settlement)
+	$(BIN)/python -m tests.faults $(ONLY)
+
 mutation: $(VENV)/.installed  ## break the domain in 4,000 ways and count which the tests notice
 	rm -rf mutants
 	EXAMPLES=mutation $(BIN)/mutmut run --max-children 2
@@ -45,6 +57,21 @@ package: $(VENV)/.installed  ## build out/sam.yaml and out/deployment.zip for AW
 	AWS_DEFAULT_REGION=$(AWS_DEFAULT_REGION) $(BIN)/chalice package \
 		--merge-template .chalice/resources.yaml out
 	$(BIN)/cfn-lint out/sam.yaml
+
+deploy: $(VENV)/.installed  ## create or update a stage on AWS: STAGE=prod [REGION= TIME_ZONE= SHOP_URL= ALARM_EMAIL=]
+	@$(BIN)/python -m local.deploy
+
+destroy: $(VENV)/.installed  ## delete a stage, and keep what it knows: STAGE=prod CONFIRM=prod
+	@$(BIN)/python -m local.destroy
+
+backup: $(VENV)/.installed  ## copy everything a stage knows into a folder: STAGE=prod TO=folder [PASSPHRASE=]
+	@$(BIN)/python -m local.backup
+
+restore: $(VENV)/.installed  ## fill a new stage from such a folder: STAGE=prod FROM=folder [PASSPHRASE=]
+	@$(BIN)/python -m local.restore
+
+redrive: $(VENV)/.installed  ## send again what a stage gave up on: STAGE=prod
+	@$(BIN)/python -m local.redrive
 
 $(VENV)/.installed: requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Fenrun needs Python 3.11 or newer; try PYTHON=python3.12 make")'

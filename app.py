@@ -16,6 +16,8 @@ from chalicelib.api.payout_runs import bp as payout_runs
 from chalicelib.api.payouts import bp as payouts
 from chalicelib.api.plans import bp as plans
 from chalicelib.api.reconciliations import bp as reconciliations
+from chalicelib.api.redrives import bp as redrives
+from chalicelib.api.repairs import bp as repairs
 from chalicelib.api.replays import bp as replays
 from chalicelib.api.sessions import bp as sessions
 from chalicelib.api.simulations import bp as simulations
@@ -26,6 +28,7 @@ from chalicelib.api.webhooks import bp as webhooks
 from chalicelib.schedules.inbox import bp as redelivery
 from chalicelib.schedules.mature import bp as mature
 from chalicelib.schedules.overdue import bp as overdue
+from chalicelib.schedules.repair import bp as repair
 from chalicelib.schedules.replay import bp as replay
 from chalicelib.schedules.settle import bp as settle
 from chalicelib.schedules.settle_part import bp as settle_part
@@ -51,11 +54,13 @@ for requests in (
     payout_methods,
     tax,
     ledger,
+    repairs,
+    redrives,
     reconciliations,
     connections,
     webhooks,
     inbox,
 ):
     app.register_blueprint(requests)
-for events in (commissions, mature, settle, settle_part, overdue, replay, redelivery, submit):
+for events in (commissions, mature, settle, settle_part, overdue, replay, repair, redelivery, submit):
     app.register_blueprint(events)

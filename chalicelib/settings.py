@@ -22,7 +22,11 @@ _NAMES = (
     "FILES_BUCKET",
     "SECRET_ARN",
     "REPLAY_FUNCTION",
+    "REPAIR_FUNCTION",
     "SETTLEMENTS_QUEUE",
+    "DISCARDED_RECORDS",
+    "SCHEDULE_FAILURES",
+    "SETTLEMENT_FAILURES",
     "TIME_ZONE",
     "SHOP_URL",
     "STAGE",
@@ -105,6 +109,26 @@ class Settings:
     def settlements_queue(self) -> str:
         """The URL of the queue through which a settlement's parts go."""
         return self._needed("SETTLEMENTS_QUEUE")
+
+    @property
+    def repair_function(self) -> str:
+        """The name of the function that compares the books with what they rest on."""
+        return self._needed("REPAIR_FUNCTION")
+
+    @property
+    def discarded_records(self) -> str:
+        """The bucket that keeps the changes of orders that were given up on."""
+        return self._needed("DISCARDED_RECORDS")
+
+    @property
+    def schedule_failures(self) -> str:
+        """The URL of the queue that keeps the runs of functions that failed every try."""
+        return self._needed("SCHEDULE_FAILURES")
+
+    @property
+    def settlement_failures(self) -> str:
+        """The URL of the queue that keeps the parts of settlements that failed every try."""
+        return self._needed("SETTLEMENT_FAILURES")
 
     @property
     def region(self) -> str:

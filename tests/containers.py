@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.settings import settings
-from chalicelib.store import access, connection, files, hearings, jobs, plans, secrets, transient
+from chalicelib.store import access, connection, dead_letters, files, hearings, jobs, plans, secrets, transient
 from chalicelib.store.transactions import deadline
 
 SECRET = "0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -26,7 +26,7 @@ def forget() -> None:
     if hasattr(connection.shared, "cache_clear"):
         connection.shared.cache_clear()
     deadline.set(None)
-    for held in (access, files, hearings, jobs, plans, secrets, transient):
+    for held in (access, dead_letters, files, hearings, jobs, plans, secrets, transient):
         held.forget()
 
 

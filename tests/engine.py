@@ -5,9 +5,12 @@ For tests with many calls: a call takes a tenth of what it takes over a socket. 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from operator import ge, gt, le, lt
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,9 +19,53 @@ from botocore.httpsession import URLLib3Session
 from ministack.services import dynamodb, s3, secretsmanager, sqs
 
 ENDPOINT = "http://engine.invalid"
-# It reads an expression anew for every item that a query looks at; what these two find depends on the text alone.
-for _name in ("_tokenize", "_condition_syntax_error"):
+# It reads an expression anew for every item that a query looks at, and a number several times in every write; what these
+# find depends on the text alone.
+for _name in (
+    "_tokenize",
+    "_condition_syntax_error",
+    "_number_error",
+    "_number_size_bytes",
+    "_ddb_canonicalize_number",
+):
     setattr(dynamodb, _name, lru_cache(maxsize=4096)(getattr(dynamodb, _name)))
+
+
+def _copied(value: Any) -> Any:
+    """A deep copy of what JSON can hold: items are nothing else."""
+    if type(value) is dict:
+        return {name: _copied(each) for name, each in value.items()}
+    if type(value) is list:
+        return [_copied(each) for each in value]
+    return value
+
+
+dynamodb.copy = SimpleNamespace(deepcopy=_copied)
+_KEYS_WANTED = re.compile(r"(#?\w+) = (:\w+)(?: AND (#?\w+) (?:(BETWEEN) (:\w+) AND (:\w+)|([<>]=?) (:\w+)))?")
+_COMPARED: dict[str, Callable[[str, str], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
+_evaluate_condition = dynamodb._evaluate_condition
+
+
+def _evaluated(
+    expr: str, item: dict[str, Any], values: dict[str, Any], names: dict[str, str], slot: str = "ConditionExpression"
+) -> Any:
+    """The same; a query's plain condition on keys that are texts without reading the expression again."""
+    found = _KEYS_WANTED.fullmatch(expr) if slot == "KeyConditionExpression" else None
+    if not found:
+        return _evaluate_condition(expr, item, values, names, slot)
+    name, value, range_name, between, low, high, compares, bound = found.groups()
+    wanted = [values[each].get("S") for each in (value, low, high, bound) if each]
+    has = [item.get(names.get(each, each), {}).get("S") for each in (name, range_name) if each]
+    if None in wanted or None in has:
+        return _evaluate_condition(expr, item, values, names, slot)
+    if has[0] != wanted[0]:
+        return False
+    if between:
+        return wanted[1] <= has[1] <= wanted[2]
+    return _COMPARED[compares](has[1], wanted[1]) if compares else True
+
+
+dynamodb._evaluate_condition = _evaluated
 _SERVICES = {"dynamodb": dynamodb, "s3": s3, "sqs": sqs, "secretsmanager": secretsmanager}
 
 

@@ -107,6 +107,7 @@ def post_distributor(call: Call) -> SignedUp:
         locale=body.locale,
         country=body.country,
         now=call.now,
+        once=call.once_id,
     )
     return SignedUp(new.id, new.code, new.status, new.sponsor_id)
 

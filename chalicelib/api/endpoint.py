@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import re
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +22,7 @@ from chalicelib.api.replies import SAFE, problem, reply
 from chalicelib.bodies.fields import ID_PATTERN
 from chalicelib.bodies.parse import parse, parse_query, refusal
 from chalicelib.domain.errors import Busy, Fault, FenrunError, Malformed
-from chalicelib.observe import count, flush, logger
+from chalicelib.observe import framed, logger, named
 
 View = Callable[..., Any]
 
@@ -61,6 +63,15 @@ class Endpoint:
 
 
 ENDPOINTS: list[Endpoint] = []
+_LOGGED = {
+    "order_id": "order",
+    "payout_id": "payout",
+    "run_id": "run",
+    "distributor_id": "distributor",
+    "inbox_id": "delivery",
+    "connection_id": "connection",
+}
+"""What of a path stands in the log, and under which name. A customer's id is the shop's, and may be a person's address."""
 
 
 def endpoint(
@@ -103,10 +114,15 @@ def endpoint(
 
 
 def _answer(entry: Endpoint, view: View, request: Any, path_params: dict[str, str]) -> Response:
-    """The outermost edge: whatever happens inside leaves as an answer, is counted, and is logged if it is our fault."""
+    """The outermost edge: whatever happens inside leaves as an answer and as one line of the log, and with what went wrong
+    if it is our fault."""
     correlation_id = _correlation_id(request)
-    language = language_of(request.headers.get("accept-language"))
-    logger.append_keys(correlation_id=correlation_id, route=f"{entry.method} {entry.path}", caller=None)
+    with framed(correlation_id, route=f"{entry.method} {entry.path}", **_own_id(request, correlation_id)):
+        return _answered(entry, view, request, path_params, correlation_id)
+
+
+def _answered(entry: Endpoint, view: View, request: Any, path_params: dict[str, str], correlation_id: str) -> Response:
+    language, began = language_of(request.headers.get("accept-language")), time.monotonic()
     try:
         answer = _run(entry, view, request, path_params, language, correlation_id)
     except FenrunError as error:
@@ -119,9 +135,7 @@ def _answer(entry: Endpoint, view: View, request: Any, path_params: dict[str, st
     for name, value in SAFE.items():
         answer.headers.setdefault(name, value)
     answer.headers["X-Request-Id"] = correlation_id
-    count("Requests")
-    count(f"Answers{answer.status_code // 100}xx")
-    flush()
+    logger.info("answered", extra={"status": answer.status_code, "ms": int((time.monotonic() - began) * 1000)})
     return answer
 
 
@@ -135,8 +149,9 @@ def _run(
 ) -> Response:
     now = datetime.now(UTC)
     path = {name: _path_value(name, value) for name, value in path_params.items()}
+    named(**{_LOGGED[name]: value for name, value in path.items() if name in _LOGGED})
     caller = NOBODY if entry.who.public else authenticate(request.headers.get("authorization"), now)
-    logger.append_keys(caller=caller.name)
+    named(caller=caller.name)
     entry.who.check(caller, path)
     raw = request.raw_body
     if entry.body is None and not entry.raw and raw.strip():
@@ -148,13 +163,13 @@ def _run(
     key = once.key_of(request.headers.get("idempotency-key")) if entry.idempotent else None
     once_id = once.identity(caller, entry.method, entry.path, key) if key else None
 
-    def run() -> Response:
-        call = Call(caller, body, query, now, language, raw, request.headers, correlation_id, once_id)
+    def run(as_of: datetime) -> Response:
+        call = Call(caller, body, query, as_of, language, raw, request.headers, correlation_id, once_id)
         outcome = view(call, **path)
         return outcome if isinstance(outcome, Response) else reply(outcome, entry.status)
 
     if once_id is None:
-        return run()
+        return run(now)
     fingerprint = once.fingerprint(path, params, raw)
     return once.run_once(once_id, fingerprint, now, run, lambda error: problem(error, language, correlation_id))
 
@@ -171,7 +186,14 @@ def _path_value(name: str, value: str) -> str:
 
 
 def _correlation_id(request: Any) -> str:
-    try:
-        return str(UUID(request.context.get("requestId", "")))
-    except ValueError:
-        return str(uuid4())
+    """The caller's `X-Request-Id` if it is a UUID (nothing else gets into logs and tables by it), or API Gateway's."""
+    for given in (request.headers.get("x-request-id"), request.context.get("requestId")):
+        with suppress(ValueError):
+            return str(UUID(given or ""))
+    return str(uuid4())
+
+
+def _own_id(request: Any, correlation_id: str) -> dict[str, str]:
+    """What API Gateway calls the request, where the correlation id is the caller's."""
+    own = request.context.get("requestId")
+    return {"request_id": own} if own and own != correlation_id else {}

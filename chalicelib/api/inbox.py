@@ -145,4 +145,4 @@ class DismissBody(Body):
     summary="Let a stuck delivery rest: it is kept, and not tried again by itself",
 )
 def post_delivery_dismissal(call: Call, inbox_id: str) -> DeliveryView:
-    return _view(dismiss_delivery(inbox_id, call.body.reason, call.caller.name, call.now), call.language)
+    return _view(dismiss_delivery(inbox_id, call.body.reason, call.caller.name, call.now, call.once_id), call.language)

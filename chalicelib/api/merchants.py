@@ -128,7 +128,9 @@ def get_merchant(call: Call, merchant_id: str) -> Merchant:
 )
 def post_merchant_user(call: Call, merchant_id: str) -> UserView:
     body = call.body
-    added = add_merchant_user(merchant_id, body.name, body.email, body.password, call.caller.name, call.now)
+    added = add_merchant_user(
+        merchant_id, body.name, body.email, body.password, call.caller.name, call.now, call.once_id
+    )
     return UserView(added.person_id, merchant_id, added.name, added.email_masked)
 
 

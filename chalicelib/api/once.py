@@ -16,13 +16,14 @@ from chalicelib.api.callers import Caller
 from chalicelib.api.replies import SAFE, status_of
 from chalicelib.domain.errors import Busy, Conflict, FenrunError, Malformed
 from chalicelib.observe import logger
-from chalicelib.store import transient
+from chalicelib.store import audit, transient
 from chalicelib.store.secrets import app_secret
 
 LONGEST_KEY = 255
 LEASE_SECONDS = 60
 """Longer than a function may run: after it, a run that never answered is dead."""
 LIFE_SECONDS = 86400
+AGAIN = "Retry-After"
 _NOT_REMEMBERED = frozenset({401, 403, 429})
 
 
@@ -52,22 +53,25 @@ def run_once(
     once_id: str,
     request: str,
     now: datetime,
-    run: Callable[[], Response],
+    run: Callable[[datetime], Response],
     refuse: Callable[[FenrunError], Response],
 ) -> Response:
-    """Runs the request unless its answer is known. A run that failed by our fault gives its key up and may be repeated;
-    a refusal is an answer, and is remembered."""
+    """Runs the request unless its answer is known, as of when it came first: a run that died may have done all of it
+    already, and the next one then does the same. A run that failed by our fault, or says when to try again, gives its key
+    up and may be repeated; a refusal is an answer, and is remembered."""
     claim = str(uuid4())
-    known = transient.claim_key(once_id, request, claim, int(now.timestamp()), LEASE_SECONDS, LIFE_SECONDS)
+    known = transient.claim_key(once_id, request, claim, now, LEASE_SECONDS, LIFE_SECONDS)
     if isinstance(known, transient.Known):
         return _replayed(known)
     kept = False
+    request_of_audit = audit.request.set(once_id)
     try:
-        answer = _attempt(run, refuse)
-        if answer.status_code < 500 and answer.status_code not in _NOT_REMEMBERED:
+        answer = _attempt(lambda: run(known.began), refuse)
+        if answer.status_code < 500 and answer.status_code not in _NOT_REMEMBERED and AGAIN not in answer.headers:
             headers = {name: value for name, value in answer.headers.items() if name not in SAFE}
             kept = _remember(once_id, claim, transient.Answer(answer.status_code, answer.body, headers))
     finally:
+        audit.request.reset(request_of_audit)
         if not kept:
             _release(once_id, claim)
     return answer

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from chalice import Blueprint
+from chalice import Blueprint, Response
 from msgspec import DecodeError, Meta, Raw, Struct, ValidationError, json
 
 from chalicelib.api.callers import any_staff, distributor_self, scope, staff
 from chalicelib.api.endpoint import Call, endpoint
+from chalicelib.api.once import AGAIN
 from chalicelib.api.order_views import OrderView, view
-from chalicelib.api.replies import Problem, problem_of
+from chalicelib.api.replies import Problem, problem_of, reply
 from chalicelib.bodies.fields import TEXT_PATTERN, Body, Id, Page
 from chalicelib.bodies.orders import BatchOrderBody, OrderBody, facts
 from chalicelib.bodies.parse import parse
@@ -21,6 +22,7 @@ from chalicelib.domain.running import payments
 from chalicelib.flows.contacts import blinded
 from chalicelib.flows.reattribute_order import reattribute_order
 from chalicelib.flows.record_order import record_order
+from chalicelib.observe import named
 from chalicelib.store import orders
 
 bp = Blueprint(__name__)
@@ -98,7 +100,7 @@ def _order_id(raw: Raw) -> str | None:
     answers=BatchView,
     summary="Report up to 100 orders; each is taken or refused by itself",
 )
-def put_orders(call: Call) -> BatchView:
+def put_orders(call: Call) -> Response:
     items = []
     for raw in call.body.orders:
         try:
@@ -107,7 +109,9 @@ def put_orders(call: Call) -> BatchView:
         except FenrunError as error:
             problem = problem_of(error, call.language)
             items.append(Outcome(_order_id(raw), problem.status, problem=problem))
-    return BatchView(items)
+    named(orders=[item.order_id for item in items if item.order])
+    again = any(item.status >= 500 for item in items)
+    return reply(BatchView(items), headers={AGAIN: "1"} if again else None)
 
 
 class AttributeBody(Body):

@@ -21,7 +21,8 @@ class StepView(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class PayoutView(Struct, frozen=True, kw_only=True):
-    """Minor units: `gross` left the account; `fee` and `tax` are kept back; `net` reaches the payee."""
+    """Minor units: `gross` left the account; `fee` and `tax` are kept back; `net` reaches the payee. `key`: what the rail
+    knows it by, null to a distributor."""
 
     id: str
     distributor_id: str
@@ -37,6 +38,7 @@ class PayoutView(Struct, frozen=True, kw_only=True):
     created_at: datetime
     run_id: str | None
     reference: str | None
+    key: str | None
     history: list[StepView]
 
 
@@ -66,5 +68,6 @@ def payout_view(payout: Payout, to_staff: bool) -> PayoutView:
         created_at=payout.created_at,
         run_id=payout.run_id,
         reference=payout.reference,
+        key=payout.key if to_staff else None,
         history=[_step(step, to_staff) for step in payout.history],
     )

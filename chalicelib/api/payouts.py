@@ -138,7 +138,7 @@ def get_payout(call: Call, payout_id: str) -> PayoutView:
     summary="Approve a payout that somebody else requested",
 )
 def approve_payout(call: Call, payout_id: str) -> PayoutView:
-    return _view(decide_payout(payout_id, "approved", call.caller.name, call.now), call)
+    return _view(decide_payout(payout_id, "approved", call.caller.name, call.now, once=call.once_id), call)
 
 
 @endpoint(
@@ -151,7 +151,7 @@ def approve_payout(call: Call, payout_id: str) -> PayoutView:
     summary="Reject a payout that is not with the bank yet; the money goes back",
 )
 def reject_payout(call: Call, payout_id: str) -> PayoutView:
-    return _view(decide_payout(payout_id, "rejected", call.caller.name, call.now, call.body.reason), call)
+    return _view(decide_payout(payout_id, "rejected", call.caller.name, call.now, call.body.reason, call.once_id), call)
 
 
 @endpoint(

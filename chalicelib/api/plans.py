@@ -57,7 +57,7 @@ def put_plan(call: Call, plan_id: str) -> SavedView:
     body = call.body
     plan = Plan(**{name: getattr(body, name) for name in Plan.__struct_fields__})
     since = body.effective_from.astimezone(UTC) if body.effective_from else None
-    saved = save_plan(plan_id, plan, since, call.caller.name, call.now)
+    saved = save_plan(plan_id, plan, since, call.caller.name, call.now, call.once_id)
     return SavedView(plan_id, saved.version, saved.effective_from)
 
 

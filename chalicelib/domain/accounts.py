@@ -44,6 +44,11 @@ def tax(jurisdiction: str, currency: str) -> str:
     return f"tax:{jurisdiction}:{currency}"
 
 
+def shard(account: str) -> str:
+    """One of eight, always the same for an account: what many write at once is spread over them."""
+    return str(crc32(account.encode()) % MERCHANT_SHARDS)
+
+
 def currency_of(account: str) -> str:
     """The ISO 4217 code in an account's name."""
     parts = account.split(":")

@@ -9,10 +9,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from fractions import Fraction
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from chalicelib.domain.buckets import HELD, Bucket, day_of
-from chalicelib.domain.levels import Exact, allocated, exact, reached
+from chalicelib.domain.levels import Exact, Reached, exact, reached
 from chalicelib.domain.money import rounded
 from chalicelib.domain.orders import Order
 from chalicelib.domain.plans import Plan
@@ -75,6 +75,13 @@ class View(Struct, frozen=True):
     lines: list[Left]
     exact: Exact
     accruals: list[tuple[Bucket, Fraction]]
+    _known: dict[Fraction, Reached] = field(default_factory=dict)
+
+    def reached(self, terms: Terms, share: Fraction) -> Reached:
+        """Both levels once this proportion is collected: worked out once, since all steps and levels ask for it."""
+        if share not in self._known:
+            self._known[share] = reached(terms, self.plan, self.exact, share)
+        return self._known[share]
 
     @property
     def share(self) -> Fraction:
@@ -119,12 +126,12 @@ def _steps(terms: Terms, whole: View, undisputed: View, level: Level) -> dict[Bu
     result: dict[Bucket, tuple[int, ...]] = {}
     before = (0,) * len(whole.lines)
     for bucket, share in undisputed.accruals:
-        now = allocated(terms, undisputed.plan, undisputed.exact, share)[level]
+        now = undisputed.reached(terms, share).by_line[level]
         step = _minus(now, before)
         result[bucket] = tuple(map(sum, zip(result[bucket], step, strict=True))) if bucket in result else step
         before = now
     if whole is not undisputed:
-        held = _minus(allocated(terms, whole.plan, whole.exact, whole.share)[level], before)
+        held = _minus(whole.reached(terms, whole.share).by_line[level], before)
         result[Bucket(HELD, whole.plan.hold_days)] = held
     return result
 
@@ -137,7 +144,7 @@ def _level(
     buckets: dict[Bucket, list[int]] = {}
     for whole, undisputed in pairs:
         full = NOTHING if order.facts.cancelled_at else WHOLE
-        all_in = allocated(terms, whole.plan, whole.exact, full)[level]
+        all_in = whole.reached(terms, full).by_line[level]
         for i, place in enumerate(whole.places):
             base = whole.exact.bases[i].left
             lines[place] = LineEarning(
@@ -185,10 +192,10 @@ def earnings(order: Order) -> Earnings:
     if any(dispute.state == "open" for dispute in order.facts.disputes.values()):
         undisputed = views(order, terms, ("lost", "open"))
     pairs = list(zip(whole, undisputed, strict=True))
-    ends = [(view, reached(terms, view.plan, view.exact, WHOLE)) for view in whole]
+    ends = [view.reached(terms, WHOLE) for view in whole]
     return Earnings(
         direct=_level(order, terms, "direct", pairs, terms.direct),
         indirect=_level(order, terms, "indirect", pairs, terms.indirect),
-        capped=any(end.rounded != end.capped for _, end in ends),
+        capped=any(end.rounded != end.capped for end in ends),
         sales=_sales(whole),
     )

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from chalicelib.domain.buckets import HELD, Bucket, matures_on
 from chalicelib.domain.earnings import View, views
-from chalicelib.domain.levels import allocated, beyond_customer_limit, reached
+from chalicelib.domain.levels import beyond_customer_limit
 from chalicelib.domain.orders import Order
 from chalicelib.domain.rates import Level
 from chalicelib.domain.remaining import NOTHING, WHOLE
@@ -78,7 +78,7 @@ def _unpaid(terms: Terms, view: View, beneficiary: Beneficiary | None) -> Reason
 
 def _cuts(terms: Terms, view: View, level: Level) -> list[Reason]:
     """What the cap and the month took from the level, once all is collected."""
-    end, steps = reached(terms, view.plan, view.exact, WHOLE), []
+    end, steps = view.reached(terms, WHOLE), []
     if end.capped[level] != end.rounded[level]:
         cut = end.rounded[level] - end.capped[level]
         steps.append(Reason("CAP", {"cut": cut, "percent": decimal(100 * Fraction(view.plan.cap.rate))}))
@@ -118,7 +118,7 @@ def explanations(order: Order, *, when: bool = True) -> tuple[LineReasons, ...]:
     found: dict[tuple[int, Level], LineReasons] = {}
     levels: tuple[tuple[Level, Beneficiary | None], ...] = (("direct", terms.direct), ("indirect", terms.indirect))
     for view in views(order, terms, ("lost",)):
-        shares = allocated(terms, view.plan, view.exact, NOTHING if order.facts.cancelled_at else WHOLE)
+        shares = view.reached(terms, NOTHING if order.facts.cancelled_at else WHOLE).by_line
         for level, beneficiary in levels:
             unpaid, cuts = _unpaid(terms, view, beneficiary), _cuts(terms, view, level)
             for i, place in enumerate(view.places):

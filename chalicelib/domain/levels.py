@@ -10,7 +10,7 @@ from msgspec import Struct
 from chalicelib.domain.money import rounded, shared
 from chalicelib.domain.orders import Facts
 from chalicelib.domain.plans import Plan
-from chalicelib.domain.rates import Chosen, Level, choose
+from chalicelib.domain.rates import Chosen, Level, choose, rate
 from chalicelib.domain.remaining import NOTHING, Left
 from chalicelib.domain.terms import Beneficiary, Terms
 
@@ -39,23 +39,24 @@ class Exact(Struct, frozen=True):
 
 
 class Reached(Struct, frozen=True):
-    """Both levels in minor units: as rounded, after the cap, and after the month's limit (which is what is paid)."""
+    """Both levels in minor units: as rounded, after the cap, and after the month's limit (which is what is paid), also by
+    line."""
 
     rounded: dict[Level, int]
     capped: dict[Level, int]
     amounts: dict[Level, int]
+    by_line: dict[Level, tuple[int, ...]]
 
 
 def bases(plan: Plan, facts: Facts, lines: Sequence[Left]) -> list[Base]:
     """What each line's rates are of. Shipping and tax belong to the order's lines in proportion to their amounts."""
     known = facts.description
     total = sum(line.amount for line in facts.lines)
+    counted = known.shipping if known and plan.base.shipping else 0, known.tax if known and plan.base.tax else 0
     result = []
     for each in lines:
-        part = Fraction(each.line.amount, total) if total else NOTHING
         cost = (each.line.cost or 0) if plan.base.of == "margin" else 0
-        shipping = part * known.shipping if known and plan.base.shipping else NOTHING
-        tax = part * known.tax if known and plan.base.tax else NOTHING
+        shipping, tax = (Fraction(each.line.amount * of, total) if of and total else NOTHING for of in counted)
         whole = max(0, each.line.amount - cost) + shipping + tax
         result.append(Base(cost, shipping, tax, whole, whole * each.share))
     return result
@@ -95,7 +96,7 @@ def exact(terms: Terms, plan: Plan, facts: Facts, lines: Sequence[Left]) -> Exac
         "direct": direct if _paid(terms.direct) and not over else nothing,
         "indirect": indirect if _paid(terms.indirect) and not over else nothing,
     }
-    return Exact(base, rules, amounts, Fraction(plan.cap.rate) * sum((b.left for b in base), NOTHING))
+    return Exact(base, rules, amounts, rate(plan.cap.rate) * sum((b.left for b in base), NOTHING))
 
 
 def _rank(beneficiary: Beneficiary | None) -> str | None:
@@ -106,7 +107,8 @@ def reached(terms: Terms, plan: Plan, of: Exact, share: Fraction) -> Reached:
     """Both levels once this proportion is collected.
 
     Each level is rounded once, independently. Then the cap, rounded alike, cuts the indirect level first and the direct
-    one after it; then each stays within what the month leaves to its beneficiary.
+    one after it; then each stays within what the month leaves to its beneficiary, and the lines share it by largest
+    remainder.
     """
     direct = rounded(sum(of.amounts["direct"], NOTHING) * share, plan.rounding)
     indirect = rounded(sum(of.amounts["indirect"], NOTHING) * share, plan.rounding)
@@ -114,20 +116,16 @@ def reached(terms: Terms, plan: Plan, of: Exact, share: Fraction) -> Reached:
     first = min(direct, cap)
     second = min(indirect, cap - first)
     month = min((limit.amount for limit in plan.limits if limit.amount is not None), default=None)
+    amounts: dict[Level, int] = {
+        "direct": first if month is None else min(first, max(0, month - terms.direct_this_month)),
+        "indirect": second if month is None else min(second, max(0, month - terms.indirect_this_month)),
+    }
     return Reached(
         rounded={"direct": direct, "indirect": indirect},
         capped={"direct": first, "indirect": second},
-        amounts={
-            "direct": first if month is None else min(first, max(0, month - terms.direct_this_month)),
-            "indirect": second if month is None else min(second, max(0, month - terms.indirect_this_month)),
+        amounts=amounts,
+        by_line={
+            "direct": shared(amounts["direct"], of.amounts["direct"]),
+            "indirect": shared(amounts["indirect"], of.amounts["indirect"]),
         },
     )
-
-
-def allocated(terms: Terms, plan: Plan, of: Exact, share: Fraction) -> dict[Level, tuple[int, ...]]:
-    """Both levels once this proportion is collected, split over the lines by largest remainder."""
-    amounts = reached(terms, plan, of, share).amounts
-    return {
-        "direct": shared(amounts["direct"], of.amounts["direct"]),
-        "indirect": shared(amounts["indirect"], of.amounts["indirect"]),
-    }

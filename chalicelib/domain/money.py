@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from math import lcm
 
 # ISO 4217 list one (SIX, 2026-01-01): number of decimals by code; funds, metals and test codes have none and are absent.
 _DECIMALS = {
@@ -24,7 +25,8 @@ MAX_AMOUNT = 10**15
 
 def rounded(exact: Fraction, rounding: str) -> int:
     """The nearest minor unit below or at (`floor`), or the nearest one with halves up (`half_up`). `exact` is >= 0."""
-    return exact.numerator // exact.denominator if rounding == "floor" else int((2 * exact + 1) // 2)
+    top, bottom = exact.numerator, exact.denominator
+    return top // bottom if rounding == "floor" else (2 * top + bottom) // (2 * bottom)
 
 
 def shared(total: int, weights: Sequence[Fraction]) -> tuple[int, ...]:
@@ -33,10 +35,11 @@ def shared(total: int, weights: Sequence[Fraction]) -> tuple[int, ...]:
     The parts add up to `total`; each is its exact quota rounded up or down. Weights that are all zero share nothing:
     then `total` must be zero.
     """
-    whole = sum(weights, Fraction(0))
-    quotas = [weight * total / whole for weight in weights] if whole else [Fraction(0)] * len(weights)
-    parts = [quota.numerator // quota.denominator for quota in quotas]
-    by_remainder = sorted(range(len(quotas)), key=lambda i: (parts[i] - quotas[i], i))
+    common = lcm(*(weight.denominator for weight in weights))
+    units = [weight.numerator * (common // weight.denominator) for weight in weights]
+    whole = sum(units) or 1
+    parts, remainders = [each * total // whole for each in units], [each * total % whole for each in units]
+    by_remainder = sorted(range(len(units)), key=lambda i: (-remainders[i], i))
     for i in by_remainder[: total - sum(parts)]:
         parts[i] += 1
     return tuple(parts)

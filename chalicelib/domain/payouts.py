@@ -113,7 +113,8 @@ class Payout(Struct, frozen=True, kw_only=True):
     whose tax rules apply; `run_id` and `file` the one run and file that it joined; `reference` the rail's own name for
     it. `tax_month` (`2026-11`): the month in whose running totals it stands, if its tax depends on any. `connection_id`:
     through which it is submitted; `key` what the rail knows its instruction by, and `sent` that
-    instruction's body, to be sent again as it is. No state is ever entered twice, so a state is also a version."""
+    instruction's body, to be sent again as it is. `trace` is the correlation id of the request that asked for it. No state
+    is ever entered twice, so a state is also a version."""
 
     id: str
     distributor_id: str
@@ -136,6 +137,7 @@ class Payout(Struct, frozen=True, kw_only=True):
     connection_id: str | None = None
     key: str | None = None
     sent: str | None = None
+    trace: str | None = None
 
     @property
     def amounts(self) -> Amounts:

@@ -7,6 +7,7 @@ order is what its last image earns, whatever happened in between and in whatever
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime
 from hashlib import sha256
 from typing import Literal
@@ -27,7 +28,8 @@ class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `merchants` says who bears it: amounts by merchant id that add up to `amount`. `happened_at` is when the fact behind
     it happened by the source's clock; `at` (in the posting) when it was recorded. `orders` and `sales` are what the
-    entry adds to the day's statistics of a direct beneficiary: orders, and net sales in minor units.
+    entry adds to the day's statistics of a direct beneficiary: orders, and net sales in minor units. `covers` are other
+    revisions that were lost, and whose difference is in this entry.
     """
 
     account: str
@@ -42,6 +44,7 @@ class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     merchants: dict[str, int]
     orders: int = 0
     sales: int = 0
+    covers: tuple[int, ...] = ()
 
 
 class Charge(Struct, frozen=True, kw_only=True):
@@ -122,12 +125,59 @@ def _counted(order: Order | None, earned: Earnings | None) -> dict[tuple[str, Bu
     return {(distributor_id, bucket): (int(bucket == first), sold) for bucket, sold in earned.sales.items()}
 
 
-def difference(old: Order | None, new: Order) -> Posting | None:
+class Share(Struct, frozen=True):
+    """What one level of an order holds in one bucket: amounts by merchant id, and what it adds to the statistics."""
+
+    merchants: dict[str, int]
+    orders: int = 0
+    sales: int = 0
+
+
+Holder = tuple[Level, str, Bucket]
+"""A level, the distributor who is paid at it, and where the money waits."""
+
+
+def holdings(order: Order) -> dict[Holder, Share]:
+    """All that an image earns: what the entries of all its postings add up to."""
+    earned = earnings(order)
+    found: dict[Holder, Share] = {}
+    for level in LEVELS:
+        amounts, counted = _amounts(order, earned, level), _counted(order, earned) if level == "direct" else {}
+        for distributor_id, bucket in amounts.keys() | counted.keys():
+            by_merchant = {m: n for m, n in amounts.get((distributor_id, bucket), {}).items() if n}
+            share = Share(by_merchant, *counted.get((distributor_id, bucket), (0, 0)))
+            if share != Share({}):
+                found[level, distributor_id, bucket] = share
+    return found
+
+
+def leg(level: Level, bucket: Bucket) -> str:
+    """What tells the entries of one posting apart."""
+    return f"{level}.{bucket.day}.{bucket.hold_days}"
+
+
+def times(order: Order) -> list[datetime]:
+    """When the facts of an order happened, by their sources' clocks, as far as they say."""
+    return list(_times(order.facts).values())
+
+
+def charges(entries: Iterable[Entry]) -> tuple[Charge, ...]:
+    """What the merchants' accounts bear of these entries of one order."""
+    charged: dict[tuple[str, Bucket], int] = defaultdict(int)
+    for entry in entries:
+        for payer, part in entry.merchants.items():
+            currency = accounts.currency_of(entry.account)
+            charged[accounts.merchant(payer, currency, entry.order_id), entry.bucket] -= part
+    return tuple(Charge(account=a, bucket=b, amount=n) for (a, b), n in sorted(charged.items()) if n)
+
+
+def difference(old: Order | None, new: Order, earned: Earnings | None = None) -> Posting | None:
     """The posting that takes the books from what the old image earned to what the new one earns; None if that is the same.
 
-    Entries carry the time and revision of the new image: the same two images always give the same posting.
+    Entries carry the time and revision of the new image: the same two images always give the same posting. `earned` is what
+    the new one earns, where that is known already.
     """
-    before, after = earnings(old) if old else None, earnings(new)
+    before, after = earnings(old) if old else None, earned or earnings(new)
     currency, order_id = new.facts.currency, new.facts.order_id
     happened = happened_at(old, new)
     entries: list[Entry] = []
@@ -151,7 +201,7 @@ def difference(old: Order | None, new: Order) -> Posting | None:
             entries.append(
                 Entry(
                     account=accounts.distributor(distributor_id, currency),
-                    leg=f"{level}.{bucket.day}.{bucket.hold_days}",
+                    leg=leg(level, bucket),
                     kind="reversal" if (amount, sales) < (0, 0) else "commission",
                     level=level,
                     amount=amount,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct
@@ -28,6 +29,12 @@ class Chosen(Struct, frozen=True):
     detail: str = ""
 
 
+@lru_cache(maxsize=1024)
+def rate(text: str) -> Fraction:
+    """The number that a plan's decimal text is: every line of every order asks for the same few."""
+    return Fraction(text)
+
+
 def match_of(line: Line) -> Match:
     """The line's own fields, as a match compares them."""
     return Match(sku=line.sku, product_id=line.product_id, category=line.category, merchant_id=line.merchant_id)
@@ -49,7 +56,7 @@ def _from_rule(
     own = getattr(rule, "of", None)
     return Chosen(
         source,
-        None if rule.rate is None else Fraction(rule.rate),
+        None if rule.rate is None else rate(rule.rate),
         rule.per_unit,
         rule.rate is not None and (own == "direct" if own else of_direct),
         detail,
@@ -63,17 +70,17 @@ def _reached(ladder: Ladder, lines: Sequence[Left], of_direct: bool) -> Chosen:
         count = Fraction(sum(left.units for left in mine))
     else:
         count = sum((left.amount for left in mine), NOTHING)
-    rate = NOTHING
+    reached = NOTHING
     if ladder.mode == "whole":
-        rate = next((Fraction(step.rate) for step in reversed(ladder.steps) if step.start <= count), NOTHING)
+        reached = next((rate(step.rate) for step in reversed(ladder.steps) if step.start <= count), NOTHING)
     elif count:
         # A step by quantity begins with unit number `from`; one by amount begins where `from` has been reached.
         first = [Fraction(max(0, step.start - (ladder.by == "quantity"))) for step in ladder.steps]
         for i, step in enumerate(ladder.steps):
             upper = first[i + 1] if i + 1 < len(first) else count
-            rate += Fraction(step.rate) * max(NOTHING, min(count, upper) - first[i])
-        rate /= count
-    return Chosen("ladder", rate, None, of_direct, f"{ladder.by}={count.numerator // count.denominator}")
+            reached += rate(step.rate) * max(NOTHING, min(count, upper) - first[i])
+        reached /= count
+    return Chosen("ladder", reached, None, of_direct, f"{ladder.by}={count.numerator // count.denominator}")
 
 
 def choose(plan: Plan, level: Level, line: Line, rank: str | None, lines: Sequence[Left]) -> Chosen:

@@ -14,6 +14,7 @@ from chalicelib.domain.payout_methods import cooling_off, preferred, snapshot
 from chalicelib.domain.payouts import Payout, State, Step, amounts, stepped, worth_paying
 from chalicelib.domain.people import Distributor
 from chalicelib.domain.plans import PayoutRules
+from chalicelib.flows.move_payout import move_payout, tell
 from chalicelib.flows.payout_rules import payout_rules
 from chalicelib.flows.withhold_tax import create_taxed, is_taxed, month_of, taxed
 from chalicelib.observe import count, logger
@@ -90,7 +91,7 @@ def _approved(work: _Work, shard: str, goes_on: Callable[[], bool]) -> bool:
 def _joined(work: _Work, payout: Payout) -> bool:
     """Takes an approved payout into the run, unless it was rejected meanwhile. False if the run takes on no more."""
     joins = work.run.id, f"{work.run.id}/{payout.currency}"
-    moved = payouts.move(
+    moved = move_payout(
         payout,
         "submitting",
         at=max(work.run.at, payout.history[-1].at),
@@ -117,6 +118,7 @@ def _made(work: _Work, payable: Sequence[tuple[Distributor, Payout]]) -> bool:
         return tax_years.added(payout, years[_payee(payout)][0]) if payout.tax_month else []
 
     made = payouts.create_many(list(ready.values()), tax, lambda group: _taking(work, group))
+    tell(payout for payout in ready.values() if payout.id in made)
     alone = [(person, payout) for person, payout in payable if payout.id in ready.keys() - made]
     return all(_made_alone(work, payout, person) for person, payout in alone)
 
@@ -127,6 +129,8 @@ def _made_alone(work: _Work, payout: Payout, person: Distributor) -> bool:
     except Refused as refusal:
         _not_taxable(payout, refusal)
         return True
+    if outcome == "created":
+        tell([made])
     if outcome == "changed":
         _ended(work, made)
     return outcome != "changed"

@@ -10,15 +10,19 @@ from msgspec import structs
 
 from chalicelib.domain.deliveries import Connection, ConnectionSettings
 from chalicelib.domain.errors import Busy, Conflict, Fault, Malformed, NotFound, Refused
+from chalicelib.domain.payouts import State
 from chalicelib.rails.rail import NAMES as RAILS
 from chalicelib.rails.rail import About as RailAbout
 from chalicelib.rails.rail import rail
-from chalicelib.store import audit, connections, secrets
+from chalicelib.store import audit, connections, payouts, secrets
 from chalicelib.store.connections import Stored
+from chalicelib.store.payout_items import RAIL_SHARDS
 from chalicelib.webhooks.provider import About, SecretKind, provider
 from chalicelib.webhooks.secret_kinds import fits
 
 MOST_SECRETS = 4
+_UNDECIDED: tuple[State, ...] = ("submitting", "unknown", "manual_review")
+_PAGE = 100
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -51,8 +55,9 @@ def put_connection(
     the values that are valid now (the new one and, while it is rotated, the old one). No values take an optional one away.
 
     Raises `Refused` for secrets that this provider does not have, that are missing, or not of their form, and for a missing
-    account; `Conflict` for another provider than the connection has, and where somebody else changes it at the same time;
-    `Malformed` for an id that fits no address.
+    account; `Conflict` for another provider than the connection has, where somebody else changes it at the same time, and
+    for another account while payouts through this one may be sent again (`PAYOUTS_UNDER_WAY`); `Malformed` for an id that
+    fits no address.
     """
     if not _ID.fullmatch(connection_id):
         raise Malformed("BAD_CONNECTION_ID", Fault("connection_id", "BAD_CONNECTION_ID"))
@@ -67,6 +72,8 @@ def put_connection(
     known = {} if elsewhere else _known(standing, about, given)
     held = {name: values for name, values in {**known, **given}.items() if values}
     _check(provider_name, about, given, held, settings)
+    if standing and _pays_from_another(standing, known, held, settings):
+        _refuse_under_way(standing)
     stored = Stored(
         connection_id=connection_id,
         provider=provider_name,
@@ -134,6 +141,38 @@ def _check(
         raise Refused(faults[0].code, *faults, **faults[0].params)
 
 
+def _pays_from_another(
+    standing: Stored, known: Mapping[str, tuple[str, ...]], held: Mapping[str, tuple[str, ...]], new: ConnectionSettings
+) -> bool:
+    """Whether payouts would leave another account than before, as far as one can tell. Where the settings name no account,
+    its credential does: the same account's new one comes together with the old one."""
+    if standing.provider not in RAILS:
+        return False
+    about, old = rail(standing.provider).ABOUT, standing.settings
+    if (old.account, old.app_id, old.base_url) != (new.account, new.app_id, new.base_url):
+        return True
+    before = known.get(about.named_by or "", ())
+    return not new.account and bool(before) and not {*before} & {*held.get(about.named_by or "", ())}
+
+
+def _refuse_under_way(connection: Stored) -> None:
+    """Raises `Conflict` while nobody knows what became of payouts through this connection: what was sent may be sent again,
+    and another account would pay it a second time."""
+    if connection.provider not in RAILS:
+        return
+    if number := sum(_number(connection.connection_id, state) for state in _UNDECIDED):
+        raise Conflict("PAYOUTS_UNDER_WAY", count=number)
+
+
+def _number(connection_id: str, state: State) -> int:
+    number, cursor = 0, None
+    while True:
+        page, cursor = payouts.unfinished(state, _PAGE, cursor, RAIL_SHARDS)
+        number += sum(each.connection_id == connection_id for each in page)
+        if cursor is None:
+            return number
+
+
 def _needed(
     about: About, pays: RailAbout | None, extra: Mapping[str, SecretKind], held: Mapping[str, tuple[str, ...]]
 ) -> set[str]:
@@ -149,9 +188,13 @@ def _needed(
 def delete_connection(connection_id: str, by: str, now: datetime) -> None:
     """Takes a connection away: from now on its deliveries are refused, and its secrets are gone. What it delivered stays.
 
-    Raises `NotFound`.
+    Raises `NotFound`; `Conflict` while payouts through it may be sent again.
     """
+    known = connections.get(connection_id)
+    if known and known.deleted and not known.secret_counts:
+        secrets.drop_connection_secrets(connection_id)  # in case the run before did not come so far
     found = existing(connection_id)
+    _refuse_under_way(found)
     gone = Stored(
         connection_id=connection_id,
         provider=found.provider,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from chalicelib.domain.buckets import day_of, end_of
-from chalicelib.domain.earnings import earnings
+from chalicelib.domain.earnings import Earnings
 from chalicelib.domain.orders import Order
 from chalicelib.flows.next_image import next_image
 from chalicelib.settings import settings
@@ -31,17 +31,17 @@ def follow_credit(customer_id: str, now: datetime, most: int | None = None) -> i
         if not todo:
             break
         found = orders.get_many(todo)
-        steps = [(found[each], _image(found[each], account.missed, now)) for each in todo]
-        writes = [orders.update(image, earnings(image), known) for known, image in steps[1:]]
-        known, image = steps[0]
+        steps = [(found[each], *_image(found[each], account.missed, now)) for each in todo]
+        writes = [orders.update(image, earned, known) for known, image, earned in steps[1:]]
+        known, image, earned = steps[0]
         writes.append(credit.keeps(customer_id, old, account.in_step(todo)))
-        if orders.save(image, earnings(image), known, writes):
+        if orders.save(image, earned, known, writes):
             changed += len(todo)
         else:
             next(waits)
     return changed
 
 
-def _image(known: Order, missed: str | None, now: datetime) -> Order:
+def _image(known: Order, missed: str | None, now: datetime) -> tuple[Order, Earnings]:
     zone = known.terms.time_zone if known.terms else settings().time_zone
     return next_image(known, known.facts, known.terms, now, end_of(missed, zone) if missed else None)

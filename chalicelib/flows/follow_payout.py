@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from chalicelib.domain.payouts import Payout, steps_to
+from chalicelib.flows.move_payout import move_payout
 from chalicelib.observe import count, logger
 from chalicelib.rails.rail import Verdict
 from chalicelib.store import audit, payouts
@@ -31,7 +32,7 @@ def follow_payout(payout: Payout, said: Verdict, by: str, at: datetime) -> Payou
                 break
             when = max(at, moved.history[-1].at)
             reason = said.reason if step == steps[-1] else None
-            moved = payouts.move(moved, step, at=when, by=by, reason=reason, reference=said.reference)
+            moved = move_payout(moved, step, at=when, by=by, reason=reason, reference=said.reference)
         if moved is not None:
             return moved
         next(waits)
@@ -43,5 +44,5 @@ def _contradicted(payout: Payout, said: Verdict, by: str, at: datetime) -> None:
         "a rail contradicts itself about a payout",
         extra={"payout": payout.id, "state": payout.state, "said": said.outcome, "reason": said.reason},
     )
-    count("PayoutNewsContradicted")
+    count("PayoutsContradicted")
     audit.keep(at, by, f"payout.contradicted: {payout.state} to {said.outcome}", f"payout:{payout.id}")

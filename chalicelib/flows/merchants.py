@@ -31,15 +31,18 @@ def existing(merchant_id: str) -> Merchant:
     return found
 
 
-def add_merchant_user(merchant_id: str, name: str, email: str, password: str, by: str, now: datetime) -> access.Person:
-    """A new person of a merchant, audited. Raises `Conflict` if somebody signs in with this e-mail address already."""
+def add_merchant_user(
+    merchant_id: str, name: str, email: str, password: str, by: str, now: datetime, once: str | None = None
+) -> access.Person:
+    """A new person of a merchant, audited. The same `once` makes one person, however often it is sent. Raises `Conflict` if
+    somebody signs in with this e-mail address already."""
     merchant = existing(merchant_id)
     spelled = normalise_email(email)
     if spelled is None:
         raise Malformed("BAD_EMAIL", Fault("email", "BAD_EMAIL"))
     credentials.check_password(password)
     person = access.Person(
-        person_id=f"person-{secrets.token_hex(8)}",
+        person_id=f"person-{once[:16] if once else secrets.token_hex(8)}",
         name=name,
         email_masked=masked_email(email),
         password_hash=credentials.hash_password(password),
@@ -48,6 +51,10 @@ def add_merchant_user(merchant_id: str, name: str, email: str, password: str, by
         merchant_id=merchant.merchant_id,
     )
     record = audit.record(now, by, "merchant.user.add", f"merchant:{merchant_id}", after=person.person_id)
-    if not access.put_person(tokens.blind(app_secret(), "email", spelled), person, record):
+    blind = tokens.blind(app_secret(), "email", spelled)
+    if access.put_person(blind, person, record):
+        return person
+    known = access.find_person(blind)
+    if not (once and known and known.person_id == person.person_id):
         raise Conflict("EMAIL_TAKEN")
-    return person
+    return known

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from msgspec import UNSET, UnsetType, structs
 
+from chalicelib.domain.earnings import Earnings, earnings
 from chalicelib.domain.orders import Facts, Order, Written
 from chalicelib.domain.postings import difference
 from chalicelib.domain.terms import Terms
@@ -17,8 +18,8 @@ def next_image(
     terms: Terms | None,
     now: datetime,
     stopped_at: datetime | UnsetType | None = UNSET,
-) -> Order:
-    """The image after `known` with these facts and terms; it notes itself if it changes what the order earns.
+) -> tuple[Order, Earnings]:
+    """The image after `known` with these facts and terms, and what it earns; it notes itself if it changes that.
 
     `stopped_at` stays as it was unless it is given.
     """
@@ -36,9 +37,10 @@ def next_image(
             recorded_at=at,
             former=tuple(sorted({*known.former, *_paid(known.terms) - _paid(terms)})),
         )
-    if difference(known, image):
+    earned = earnings(image)
+    if difference(known, image, earned):
         image = structs.replace(image, written=(*image.written, Written(revision=image.revision, at=image.recorded_at)))
-    return image
+    return image, earned
 
 
 def _paid(terms: Terms | None) -> set[str]:

@@ -13,8 +13,9 @@ def post_commissions(postings: Sequence[Posting]) -> list[Outcome]:
     """Applies the postings, many orders in one transaction, each at most once. The outcomes, in their order."""
     outcomes = post(postings)
     for posting, outcome in zip(postings, outcomes, strict=True):
-        if outcome.result == "applied":
-            for entry in posting.entries:
-                count(f"Commission{entry.kind.capitalize()}{posting.currency}", abs(entry.amount))
-        count(f"Postings{outcome.result.title().replace('_', '')}")
+        for entry in posting.entries if outcome.result == "applied" else ():
+            if entry.kind == "commission":
+                count("CommissionAccrued", entry.amount, currency=posting.currency)
+            else:
+                count("CommissionReversed", -entry.amount, currency=posting.currency)
     return outcomes

@@ -7,7 +7,6 @@ from datetime import datetime
 from msgspec import structs
 
 from chalicelib.domain.attribution import now_bought_by, reassigned
-from chalicelib.domain.earnings import earnings
 from chalicelib.domain.errors import Conflict, Fault, NotFound, Refused
 from chalicelib.domain.orders import Order
 from chalicelib.domain.people import Distributor
@@ -43,12 +42,10 @@ def reattribute_order(order_id: str, distributor_id: str, reason: str, by: str, 
             owner,
         )
         terms = now_bought_by(terms, frozenset(known.buyers))
-        image = next_image(known, known.facts, terms, now)
+        image, earned = next_image(known, known.facts, terms, now)
         opened = [p.id for p in (direct, sponsor) if p and known.facts.currency not in p.currencies]
         record = audit.record(now, by, f"order.attribute: {reason}", f"order:{order_id}", known.terms, terms)
-        if orders.save(
-            image, earnings(image), known, [*distributors.opens_currencies(opened, known.facts.currency), record]
-        ):
+        if orders.save(image, earned, known, [*distributors.opens_currencies(opened, known.facts.currency), record]):
             return image
         next(waits)
 

@@ -18,7 +18,7 @@ from chalicelib.flows.contacts import blinded
 from chalicelib.flows.diagnose import diagnosed
 from chalicelib.flows.follow_payout import follow_payout
 from chalicelib.flows.record_order import NO_CONTACT, record_order
-from chalicelib.observe import count, logger
+from chalicelib.observe import count, following, logger, named
 from chalicelib.rails.rail import Verdict
 from chalicelib.store import hearings, inbox, orders, payment_names, payouts
 from chalicelib.store.transactions import deadline
@@ -51,15 +51,17 @@ def receive_delivery(provider_name: str, connection_id: str, request: Request, n
         size=len(request.body),
         headers={name: request.headers[name][:1024] for name in handler.ABOUT.keeps if name in request.headers},
     )
+    named(delivery=delivery.id)
     known = inbox.keep(delivery, request.body, payload.content)
     if hearings.due(connection_id, hearings.VERIFIED):
         hearings.note(connection_id, hearings.VERIFIED, now)
     if known and known.state != "received":
-        count("DeliveriesRepeated")
         return "duplicate"
     before = deadline.set(time.monotonic() + _PATIENCE)
     try:
-        return act(handler, known or delivery, payload, now).state
+        acted = act(handler, known or delivery, payload, now)
+        named(orders=list(acted.order_ids), delivery_state=acted.state)
+        return acted.state
     except Busy:
         logger.warning("a delivery is acted on later", extra={"delivery": delivery.id})
         return "received"
@@ -90,8 +92,14 @@ def _verified(handler: Provider, connection: Connection, request: Request, now: 
 def act(handler: Provider, delivery: Delivery, payload: Payload, now: datetime) -> Delivery:
     """Records what a kept delivery says, and what became of it. A second time has no further effect.
 
-    Raises `Busy` where contention or a fault of the platform outlasted our retries: the delivery stays as it is.
+    Raises `Busy` where contention or a fault of the platform outlasted our retries: the delivery stays as it is. The
+    correlation id of what follows is the delivery's, whenever it is acted on.
     """
+    with following(delivery.id):
+        return _acted(handler, delivery, payload, now)
+
+
+def _acted(handler: Provider, delivery: Delivery, payload: Payload, now: datetime) -> Delivery:
     try:
         said = handler.facts(payload)
     except FenrunError as error:
@@ -100,7 +108,6 @@ def act(handler: Provider, delivery: Delivery, payload: Payload, now: datetime) 
         logger.exception("a delivery cannot be translated", extra={"delivery": delivery.id})
         return _stuck(delivery, Trouble("UNREADABLE_DELIVERY"), now)
     if not said:
-        count("DeliveriesIgnored")
         return inbox.settle(delivery, "ignored", now)
     order_ids: list[str] = []
     trouble: Trouble | None = None
@@ -116,7 +123,6 @@ def act(handler: Provider, delivery: Delivery, payload: Payload, now: datetime) 
             trouble = trouble or Trouble.of(error)
     if trouble:
         return _stuck(delivery, trouble, now, tuple(order_ids))
-    count("DeliveriesDone")
     return inbox.settle(delivery, "done", now, tuple(order_ids))
 
 

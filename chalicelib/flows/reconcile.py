@@ -131,7 +131,7 @@ def _applied(moves: tuple[Move, ...], by: str, now: datetime, named: bool) -> tu
             )
             for move in page
         ]
-        for move, one in zip(page, report_results(results, by, now), strict=True):
+        for move, one in zip(page, report_results(results, by, now, in_statement=True), strict=True):
             if one.result == "refused":
                 gone.append(refused(move, one.state))
             else:

@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 from chalicelib.domain.attribution import as_of, narrowed, now_bought_by, ready
 from chalicelib.domain.buckets import day_of, end_of
 from chalicelib.domain.credit import Account
-from chalicelib.domain.earnings import Earnings, earnings
+from chalicelib.domain.earnings import Earnings
 from chalicelib.domain.errors import Busy, Conflict, Fault, Refused
 from chalicelib.domain.orders import Facts, Order, contradictions, join
 from chalicelib.domain.remaining import check_refunds
@@ -63,28 +63,28 @@ def record_order(said: Facts, now: datetime, contact: Contact = NO_CONTACT) -> O
         if known and (image.facts, image.terms, image.buyers) == (known.facts, known.terms, known.buyers):
             followed = _others_follow(known, step.owed, now)
             return (orders.get(said.order_id) or known) if followed else known
-        earned = earnings(image)
-        if orders.save(image, earned, known, step.also(earned)):
+        if orders.save(image, step.earned, known, step.also()):
             _others_follow(image, step.account, now)
             return image
         next(waits)
 
 
 class _Step(Struct, frozen=True):
-    """The next image; the decision on its terms, if it is made now; of an order on account what its customer owed before
-    and owes with it."""
+    """The next image and what it earns; the decision on its terms, if it is made now; of an order on account what its
+    customer owed before and owes with it."""
 
     image: Order
+    earned: Earnings
     decision: Decision | None
     owed: Account | None
     account: Account | None
 
-    def also(self, earned: Earnings) -> list[dict[str, Any]]:
+    def also(self) -> list[dict[str, Any]]:
         """What must be stored together with the order."""
         facts, writes = self.image.facts, []
         on_account = bool(self.owed and self.account and self.owed != self.account)
         if self.decision:
-            writes += self.decision.also(facts, earned, counted=on_account)
+            writes += self.decision.also(facts, self.earned, counted=on_account)
         if on_account and self.owed and self.account and facts.customer_id:
             counted = self.decision.counted_orders if self.decision else None
             writes.append(credit.keeps(facts.customer_id, self.owed, self.account, counted))
@@ -117,8 +117,8 @@ def _step(known: Order | None, said: Facts, contact: Contact, items: Items, now:
         terms = now_bought_by(terms, bought_by)
     told = tuple(sorted(bought_by))
     if terms is None or terms.net_days is None or facts.customer_id is None:
-        image = structs.replace(next_image(known, facts, terms, now), buyers=told)
-        return _Step(image, decision, None, None)
+        image, earned = next_image(known, facts, terms, now)
+        return _Step(structs.replace(image, buyers=told), earned, decision, None, None)
     buyer = customers.customer_ref(facts.customer_id)
     if buyer not in needed(said, contact) and not decision:
         items = items | read(buyer)
@@ -127,8 +127,8 @@ def _step(known: Order | None, said: Facts, contact: Contact, items: Items, now:
     account = owed.with_order(facts, terms.net_days, terms.time_zone, now, first)
     order = account.open.get(facts.order_id)
     stopped_at = end_of(order.missed, terms.time_zone) if order and order.missed else None
-    image = structs.replace(next_image(known, facts, terms, now, stopped_at), buyers=told)
-    return _Step(image, decision, owed, account)
+    image, earned = next_image(known, facts, terms, now, stopped_at)
+    return _Step(structs.replace(image, buyers=told), earned, decision, owed, account)
 
 
 def _decision(frozen: Terms | None, late: Collection[str], decision: Decision | None) -> Decision | None:

@@ -12,8 +12,10 @@ from chalicelib.domain.money import display
 from chalicelib.domain.payout_methods import refuse_cooling_off, snapshot
 from chalicelib.domain.payouts import Payout, Step, amounts, worth_paying
 from chalicelib.domain.people import Distributor
+from chalicelib.flows.move_payout import tell
 from chalicelib.flows.payout_rules import payout_rules
 from chalicelib.flows.withhold_tax import create_taxed
+from chalicelib.observe import correlation_id
 from chalicelib.rails.rail import pays_in
 from chalicelib.settings import settings
 from chalicelib.store import distributors, keys, payouts
@@ -61,11 +63,15 @@ def request_payout(
         history=(Step(at=now, to="requested", by=by),),
         requested_by=by,
         created_at=now,
+        trace=correlation_id(),
     )
     outcome, payout = create_taxed(payout, payee, rules)
     if outcome == "not_enough":
         raise _not_enough(available if available < gross else 0, currency)
-    return payout if outcome == "created" else _the_same(payouts.existing(payout_id), currency, amount, method_id)
+    if outcome != "created":
+        return _the_same(payouts.existing(payout_id), currency, amount, method_id)
+    tell([payout])
+    return payout
 
 
 def _payee(item: dict[str, Any] | None, method_id: str, now: datetime) -> tuple[Distributor, dict[str, str]]:

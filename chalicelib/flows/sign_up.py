@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime
+from hashlib import sha256
 
 from chalicelib.domain.codes import CODE_LETTERS, letters, normalised_code
 from chalicelib.domain.contacts import normalise_email, normalise_phone
@@ -28,8 +29,10 @@ def sign_up(
     locale: str,
     country: str,
     now: datetime,
+    once: str | None = None,
 ) -> Distributor:
-    """Stores a new distributor with a code of their own. `invite_code` names the sponsor.
+    """Stores a new distributor with a code of their own. `invite_code` names the sponsor. The same `once` makes one
+    distributor, however often it is sent.
 
     Raises `Malformed` for no contact or one that is none, `Refused` for an unknown invite code or a weak password,
     `Conflict` for an e-mail or phone that somebody has.
@@ -38,9 +41,10 @@ def sign_up(
     credentials.check_password(password)
     sponsor_id = _sponsor(invite_code) if invite_code else None
     password_hash = credentials.hash_password(password)
+    drawn = sha256(once.encode()).digest()[:_ID_LETTERS] if once else secrets.token_bytes(_ID_LETTERS)
     while True:
         distributor = Distributor(
-            id=f"d_{letters(secrets.token_bytes(_ID_LETTERS)).lower()}",
+            id=f"d_{letters(drawn).lower()}",
             code=letters(secrets.token_bytes(CODE_LETTERS)),
             name=name,
             status="active",
@@ -55,6 +59,8 @@ def sign_up(
         try:
             distributors.create(distributor, contacts)
         except Conflict as conflict:
+            if once and (made := distributors.get(distributor.id)):
+                return made
             if conflict.code == "CODE_TAKEN":
                 continue
             field = "phone" if conflict.code == "PHONE_TAKEN" else "email"

@@ -16,8 +16,9 @@ from chalicelib.domain.errors import NotFound, Refused
 from chalicelib.domain.payouts import Payout, State
 from chalicelib.flows.connections import with_secrets
 from chalicelib.flows.follow_payout import follow_payout
+from chalicelib.flows.move_payout import move_payout
 from chalicelib.flows.payout_rules import payout_rules
-from chalicelib.observe import count, logger
+from chalicelib.observe import logger
 from chalicelib.rails import http
 from chalicelib.rails.carry import carried_out
 from chalicelib.rails.rail import NAMES, Instruction, Question, Rail, Send, Verdict, rail
@@ -50,7 +51,7 @@ def submit_payout(payout_id: str, now: datetime, send: Send = http.send) -> Payo
     if payout.state == "submitting":
         if now - payout.history[-1].at < LEASE:
             return None
-        lost = payouts.move(payout, "unknown", at=now, by=_BY, reason="no answer was heard")
+        lost = move_payout(payout, "unknown", at=now, by=_BY, reason="no answer was heard")
         return _resolved(lost, handler, connection, now, send) if lost else None
     if payout.state == "unknown":
         return _resolved(payout, handler, connection, now, send)
@@ -80,12 +81,12 @@ def _claimed(payout: Payout, handler: Rail, connection: Connection, now: datetim
         if error.code not in _UNPAYABLE:
             raise
         logger.warning("a payout cannot be submitted", extra={"payout": payout.id, "code": error.code})
-        payouts.move(payout, "rejected", at=at, by=_BY, reason=error.code)
+        move_payout(payout, "rejected", at=at, by=_BY, reason=error.code)
         return None
     payment_names.name(f"rail:{payout.rail}", instruction.key, payout.id)
     body = sealed.seal(payout.distributor_id, instruction.body)  # it names the payee
     stored = (connection.connection_id, instruction.key, body)
-    return payouts.move(payout, "submitting", at=at, by=_BY, instructed=stored)
+    return move_payout(payout, "submitting", at=at, by=_BY, instructed=stored)
 
 
 def _sent(payout: Payout, handler: Rail, connection: Connection, now: datetime, send: Send) -> Payout:
@@ -100,8 +101,7 @@ def _sent(payout: Payout, handler: Rail, connection: Connection, now: datetime, 
     refused = verdict.outcome == "failed"
     if payout.state == "submitting" and (refused or verdict.outcome in ("unknown", "not_found")):
         to: State = "failed" if refused else "unknown"
-        count("PayoutsUnknown", int(not refused))
-        after = payouts.move(payout, to, at=now, by=_BY, reason=verdict.reason, reference=verdict.reference)
+        after = move_payout(payout, to, at=now, by=_BY, reason=verdict.reason, reference=verdict.reference)
         return after or payouts.existing(payout.id)
     if refused:
         return payout
@@ -124,8 +124,7 @@ def _resolved(payout: Payout, handler: Rail, connection: Connection, now: dateti
 
 def _for_people(payout: Payout, now: datetime, reason: str) -> Payout:
     logger.error("a payout needs people", extra={"payout": payout.id, "rail": payout.rail})
-    count("PayoutsForReview")
-    return payouts.move(payout, "manual_review", at=now, by=_BY, reason=reason) or payouts.existing(payout.id)
+    return move_payout(payout, "manual_review", at=now, by=_BY, reason=reason) or payouts.existing(payout.id)
 
 
 def _asked(payout: Payout, handler: Rail, connection: Connection, now: datetime, send: Send) -> Verdict:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,10 +11,13 @@ from msgspec import Struct
 
 from chalicelib.domain import proof
 from chalicelib.domain.accounts import distributor
+from chalicelib.domain.books import Books, Totals, add_item
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.orders import Order
-from chalicelib.domain.proof import Books, Mismatch
+from chalicelib.domain.payouts import Payout
+from chalicelib.domain.proof import Mismatch
 from chalicelib.flows.read_balance import existing
+from chalicelib.settings import settings
 from chalicelib.store import keys, orders, statement
 from chalicelib.store import payouts as payout_store
 from chalicelib.store import proof as reads
@@ -48,9 +51,9 @@ def verify(now: datetime, distributor_id: str | None = None, as_of: datetime | N
 
 
 def _read(items: Iterable[dict[str, Any]]) -> Books:
-    books, until = Books.empty(), time.monotonic() + _LONGEST_SECONDS
+    books, until = Books.empty(settings().time_zone), time.monotonic() + _LONGEST_SECONDS
     for item in items:
-        proof.add_item(books, item)
+        add_item(books, item)
         if time.monotonic() > until:
             raise Refused("LEDGER_TOO_LARGE")
     return books
@@ -58,10 +61,17 @@ def _read(items: Iterable[dict[str, Any]]) -> Books:
 
 def _all(now: datetime) -> Proof:
     books = _read(reads.whole_ledger())
+    payouts, totals = reads.paid_out()
+    return prove(books, payouts, totals, reads.all_orders(), now)
+
+
+def prove(books: Books, paid_out: Sequence[Payout], totals: Totals, images: Iterable[Order], now: datetime) -> Proof:
+    """The proof of everything that there is: of the tables, or of a copy of them. `totals`: the running totals of tax, by
+    item and attribute."""
     found = proof.balances(books, whole=True)
-    found += proof.payouts(books, map(payout_store.from_attributes, reads.all_payouts()))
+    found += proof.payouts(books, paid_out, whole=True) + proof.tax_years(totals, paid_out)
     seen, waiting = set[str](), 0
-    for order in reads.all_orders():
+    for order in images:
         seen.add(order.facts.order_id)
         wrong = proof.order(books, order)
         if wrong and proof.in_transit(books, order, now - _TRANSIT):
@@ -76,8 +86,8 @@ def _without_order(books: Books, seen: set[str]) -> list[Mismatch]:
         Mismatch(account, f"order {order_id} {bucket.day}", amount, 0)
         for order_id, booked in books.earned.items()
         if order_id not in seen
-        for (account, bucket), amount in booked.items()
-        if amount
+        for (account, bucket), sums in booked.items()
+        if (amount := sums[""])
     ]
 
 
@@ -136,13 +146,13 @@ def _as_of(as_of: datetime, distributor_id: str | None) -> Proof:
     else:
         items = reads.whole_ledger()
     limit = keys.entry(as_of, "", "").rstrip("#") + "~"
-    books = Books.empty()
+    books = Books.empty(settings().time_zone)
     sums: dict[str, int] = {}
     found = []
     for item in items:
         if not item["at"].startswith("ENTRY#") or item["at"] > limit:
             continue
-        proof.add_item(books, item)
+        add_item(books, item)
         currency = item["account"].rsplit(":", 1)[1]
         borne = sum(item["merchants"].values()) if "merchants" in item else item["amount"]
         sums[currency] = sums.get(currency, 0) + item["amount"] - borne

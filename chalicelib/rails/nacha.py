@@ -22,6 +22,8 @@ WIDTH, BLOCK = 94, 10
 _MOST = 99_999_999_99
 """The largest amount of an entry, in cents."""
 _CREDITS, _TO_CHECKING = "220", "22"
+_MODIFIERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+"""What tells files apart that an originator made in the same minute."""
 
 
 def takes(payout: Payout) -> bool:
@@ -37,19 +39,22 @@ def takes(payout: Payout) -> bool:
     )
 
 
-def contents(run_id: str, at: datetime, payouts: Sequence[Payout], originator: Originator) -> bytes:
+def contents(run_id: str, at: datetime, payouts: Sequence[Payout], originator: Originator, part: int = 1) -> bytes:
     """The file for these payouts, each of which the format `takes`, sorted by payout id. `run_id` is the day of the run, to
-    be settled on the next one (ACH takes the next banking day); `at` is when the run began."""
+    be settled on the next one (ACH takes the next banking day); `at` is when the run began. `part` counts the run's files
+    from 1: it is the batch's number, and no two have the same minute and file ID modifier."""
     ordered = sorted(payouts, key=lambda each: each.id)
     routing, company = originator.routing or "", _text(originator.company_id or "", 10)
-    batch = _digits(1, 7)
+    batch = _digits(part, 7)
+    minutes, modifier = divmod(part - 1, len(_MODIFIERS))
+    made = at.astimezone(UTC) + timedelta(minutes=minutes)
     entries = [_entry(payout, routing[:8], place) for place, payout in enumerate(ordered, 1)]
     # The sum of the receiving banks' first eight digits, without what does not fit into ten.
     hashed = sum(int(bank_accounts.packed(each.method["bank"])[:8]) for each in ordered) % 10**10
     sums = _digits(hashed, 10) + _digits(0, 12) + _digits(sum(each.net for each in ordered), 12)
     settled = date.fromisoformat(run_id) + timedelta(days=1)
     lines = [
-        f"101 {routing}{company}{at.astimezone(UTC):%y%m%d%H%M}A094101"
+        f"101 {routing}{company}{made:%y%m%d%H%M}{_MODIFIERS[modifier]}094101"
         f"{_text(originator.bank or '', 23)}{_text(originator.name, 23)}{' ' * 8}",
         f"5{_CREDITS}{_text(originator.name, 16)}{' ' * 20}{company}PPDCOMMISSION{' ' * 6}{settled:%y%m%d}   1"
         f"{routing[:8]}{batch}",

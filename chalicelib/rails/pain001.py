@@ -24,7 +24,7 @@ MEDIA_TYPE = "application/xml"
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"
 _MOST = 999_999_999_99
 """SEPA's largest amount, in cents."""
-_NAME, _ID = 70, 35
+_NAME = 70
 
 
 def takes(payout: Payout) -> bool:
@@ -36,13 +36,14 @@ def takes(payout: Payout) -> bool:
     return payout.currency == "EUR" and payout.net <= _MOST and bool(number and bank_accounts.in_sepa(number) and named)
 
 
-def contents(run_id: str, at: datetime, payouts: Sequence[Payout], originator: Originator) -> bytes:
+def contents(run_id: str, at: datetime, payouts: Sequence[Payout], originator: Originator, part: int = 1) -> bytes:
     """The file for these payouts (one currency, each of which the format `takes`), sorted by payout id. `run_id` is the
-    day on which to pay, `at` when the run began."""
+    day on which to pay, `at` when the run began; `part` counts the run's files of the currency from 1, each of which has
+    a message id of its own."""
     ordered = sorted(payouts, key=lambda each: each.id)
     currency = ordered[0].currency
     count, total = str(len(ordered)), display(sum(each.net for each in ordered), currency)
-    message_id = f"{run_id}-{currency}"[:_ID]
+    message_id = f"{run_id}-{currency}" if part == 1 else f"{run_id}-{currency}-{part}"
     document = Element("Document", xmlns=NAMESPACE)
     root = SubElement(document, "CstmrCdtTrfInitn")
 

@@ -29,6 +29,7 @@ _OTHERS = "AUD BRL CAD CHF CNY CZK DKK EUR GBP HKD ILS MXN MYR NOK NZD PHP PLN S
 
 ABOUT = About(
     secrets={"client_id": "text", "client_secret": "text"},
+    named_by="client_id",
     base_url="https://api-m.paypal.com",
     key_lives=timedelta(days=29, hours=12),
     lag=timedelta(minutes=10),

@@ -69,13 +69,15 @@ UNKNOWN = Verdict("unknown")
 
 
 class About(Struct, frozen=True, kw_only=True):
-    """`secrets`: what a connection needs to pay out; `account`: whether its settings must name one. `key_lives`: how long
+    """`secrets`: what a connection needs to pay out; `account`: whether its settings must name one; `named_by`: the secret
+    that says whose account it is, where they need not. `key_lives`: how long
     the same key is the same payment (None: for ever). `lag`: how long after submitting a `not_found` proves nothing.
     `currencies`: those it pays (None: any)."""
 
     secrets: Mapping[str, SecretKind]
     optional: tuple[str, ...] = ()
     account: bool = False
+    named_by: str | None = None
     base_url: str
     key_lives: timedelta | None
     lag: timedelta

@@ -24,6 +24,7 @@ from chalicelib.webhooks import reading
 
 ABOUT = About(
     secrets={"api_key": "text"},
+    named_by="api_key",
     base_url="https://api.stripe.com",
     key_lives=timedelta(hours=23, minutes=30),
     lag=timedelta(minutes=5),

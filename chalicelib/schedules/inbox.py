@@ -12,7 +12,7 @@ from msgspec import Struct, to_builtins
 
 from chalicelib.domain.errors import FenrunError
 from chalicelib.flows.receive_delivery import retry_delivery
-from chalicelib.flows.retries import waiting
+from chalicelib.flows.retries import longest_wait, waiting
 from chalicelib.observe import count, logger, observed
 from chalicelib.store.transactions import deadline
 
@@ -36,10 +36,11 @@ def inbox(event: Any) -> dict[str, int]:
     if hasattr(event.context, "get_remaining_time_in_millis"):
         ends = time.monotonic() + event.context.get_remaining_time_in_millis() / 1000
         deadline.set(ends - _RESERVE_SECONDS / 2)
-    swept = sweep(datetime.fromisoformat(event.to_dict()["time"]), lambda: ends - time.monotonic())
+    at = datetime.fromisoformat(event.to_dict()["time"])
+    swept = sweep(at, lambda: ends - time.monotonic())
     summary: dict[str, int] = to_builtins(swept)
     logger.info("the inbox was looked at", extra=summary)
-    count("DeliveriesStillStuck", swept.stuck)
+    count("OldestDeliverySeconds", longest_wait(at))
     return summary
 
 

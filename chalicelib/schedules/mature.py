@@ -9,7 +9,7 @@ from typing import Any
 from chalice import Blueprint, Rate
 
 from chalicelib.flows.mature import mature as mature_due
-from chalicelib.observe import count, logger, observed
+from chalicelib.observe import logger, observed
 from chalicelib.store.transactions import deadline
 
 bp = Blueprint(__name__)
@@ -24,6 +24,5 @@ def mature(event: Any) -> dict[str, int]:
         left = event.context.get_remaining_time_in_millis() / 1000
         deadline.set(time.monotonic() + left - _RESERVE_SECONDS)
     days = mature_due(datetime.fromisoformat(event.to_dict()["time"]))
-    count("DaysMatured", days)
     logger.info("matured", extra={"days": days})
     return {"days": days}

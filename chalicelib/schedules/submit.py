@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,8 @@ from chalice import Blueprint, Rate
 from msgspec import Struct, to_builtins
 
 from chalicelib.domain.errors import FenrunError
-from chalicelib.domain.payouts import State
+from chalicelib.domain.payouts import Payout, State
+from chalicelib.flows.overdue_payouts import overdue_payouts
 from chalicelib.flows.submit_payout import submit_payout
 from chalicelib.observe import count, logger, observed
 from chalicelib.store import payouts
@@ -22,6 +23,8 @@ bp = Blueprint(__name__)
 _RESERVE_SECONDS = 60
 """Longer than one payout takes, with a token, two time-outs and retries."""
 _PAGE = 50
+_EVERY = 5
+"""Minutes: so one round an hour begins within the hour's first five."""
 _TURNS: tuple[State, ...] = ("unknown", "submitting", "approved", "submitted", "awaiting_recipient", "manual_review")
 
 
@@ -33,7 +36,7 @@ class Round(Struct, frozen=True):
     failed: int
 
 
-@bp.schedule(Rate(5, unit=Rate.MINUTES), name="submit")
+@bp.schedule(Rate(_EVERY, unit=Rate.MINUTES), name="submit")
 @observed
 def submit(event: Any) -> dict[str, int]:
     """Deals with what is unfinished, those nobody knows about first, until the time is up; the next round goes on."""
@@ -41,31 +44,43 @@ def submit(event: Any) -> dict[str, int]:
     if hasattr(event.context, "get_remaining_time_in_millis"):
         ends = time.monotonic() + event.context.get_remaining_time_in_millis() / 1000
         deadline.set(ends - 5)
-    done = go_round(datetime.fromisoformat(event.to_dict()["time"]), lambda: ends - time.monotonic())
-    summary: dict[str, int] = to_builtins(done)
+    at = datetime.fromisoformat(event.to_dict()["time"])
+    summary: dict[str, int] = to_builtins(go_round(at, lambda: ends - time.monotonic()))
     logger.info("payouts submitted and asked about", extra=summary)
-    count("PayoutsMoved", done.moved)
+    if at.minute < _EVERY:
+        count("PayoutsOverdue", overdue_payouts(at))
     return summary
 
 
 def go_round(at: datetime, left: Callable[[], float]) -> Round:
     """One round at the event's own time; `left`: seconds."""
     seen = moved = failed = 0
+    states: dict[str, State] = {}
+    for payout in _unfinished(left):
+        seen += 1
+        states[payout.id] = payout.state
+        try:
+            after = submit_payout(payout.id, at)
+        except FenrunError:
+            logger.warning("a payout is dealt with later", extra={"payout": payout.id}, exc_info=True)
+            failed += 1
+            continue
+        if after:
+            moved += after.state != payout.state
+            states[payout.id] = after.state
+    count("PayoutsUnknown", sum(state == "unknown" for state in states.values()))
+    count("PayoutsForReview", sum(state == "manual_review" for state in states.values()))
+    return Round(seen, moved, failed)
+
+
+def _unfinished(left: Callable[[], float]) -> Iterator[Payout]:
     for state in _TURNS:
         cursor: str | None = None
         while True:
             page, cursor = payouts.unfinished(state, _PAGE, cursor, RAIL_SHARDS)
             for payout in page:
                 if left() < _RESERVE_SECONDS:
-                    return Round(seen, moved, failed)
-                seen += 1
-                try:
-                    after = submit_payout(payout.id, at)
-                except FenrunError:
-                    logger.warning("a payout is dealt with later", extra={"payout": payout.id}, exc_info=True)
-                    failed += 1
-                    continue
-                moved += after is not None and after.state != payout.state
+                    return
+                yield payout
             if cursor is None:
                 break
-    return Round(seen, moved, failed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -16,6 +17,9 @@ from chalicelib.store.items import to_item
 from chalicelib.store.keys import stamp
 
 _SHARDS = 4
+request: ContextVar[str | None] = ContextVar("request", default=None)
+"""What is the same for every run of the request that is carried out; None where nobody repeats it under a key. Then what it
+did is on record once, however often it was run."""
 
 
 def fingerprint(value: object) -> str:
@@ -27,7 +31,8 @@ def record(
     at: datetime, who: str, action: str, what: str, before: object = None, after: object = None
 ) -> dict[str, Any]:
     """The write of one record, for a transaction."""
-    unique = uuid4().hex
+    once = request.get()
+    unique = sha256(f"{once}\n{action}\n{what}".encode()).hexdigest()[:32] if once else uuid4().hex
     item = {
         "day_shard": f"{at.date().isoformat()}#{crc32(unique.encode()) % _SHARDS}",
         "at_id": f"{stamp(at)}#{unique}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from botocore.config import Config
 from pynamodb.connection import Connection
 from pynamodb.connection.table import TableConnection
 from pynamodb.models import Model
@@ -17,13 +18,16 @@ _CONNECT_SECONDS, _READ_SECONDS, _RETRIES = 1, 2, 2
 @cache
 def shared() -> Connection:
     """The connection of this process: answers within seconds or fails, well inside API Gateway's 29 s."""
-    return Connection(
+    connection = Connection(
         region=settings().region,
         connect_timeout_seconds=_CONNECT_SECONDS,
         read_timeout_seconds=_READ_SECONDS,
         max_retry_attempts=_RETRIES,
         max_pool_connections=10,
     )
+    # Without a name of its own, botocore puts together what it says of itself twice for every call: a quarter of its time.
+    connection.session.set_default_client_config(Config(user_agent="fenrun"))
+    return connection
 
 
 def client() -> Any:

@@ -14,8 +14,8 @@ from chalicelib.domain.tax import Standing
 from chalicelib.settings import settings
 from chalicelib.store import batch, cursors
 from chalicelib.store.batch import read, ref
+from chalicelib.store.dynamo import send
 from chalicelib.store.items import from_item, to_item
-from chalicelib.store.tables import DistributorItem
 from chalicelib.store.transactions import transact
 
 _TAKEN = "ConditionalCheckFailed"
@@ -82,14 +82,20 @@ def get(distributor_id: str) -> Distributor | None:
     """The distributor, read consistently; None if there is none of this id."""
     if "#" in distributor_id:
         return None
-    found = DistributorItem._get_connection().get_item(distributor_id, consistent_read=True).get("Item")
-    return from_attributes(from_item(found)) if found else None
+    found = _item(distributor_id, consistent=True)
+    return from_attributes(found) if found else None
+
+
+def _item(item_id: str, consistent: bool) -> dict[str, Any] | None:
+    key = to_item({"id": item_id})
+    answer = send("get_item", TableName=settings().distributors_table, Key=key, ConsistentRead=consistent)
+    return from_item(answer["Item"]) if "Item" in answer else None
 
 
 def owner_of(kind: ClaimKind, value: str) -> str | None:
     """The id of the distributor to whom this code or contact belongs."""
-    found = DistributorItem._get_connection().get_item(claim_id(kind, value)).get("Item")
-    return str(from_item(found)["owner"]) if found else None
+    found = _item(claim_id(kind, value), consistent=False)
+    return str(found["owner"]) if found else None
 
 
 def find_by_claim(kind: Literal["email", "phone"], blind: str) -> Distributor | None:
@@ -100,18 +106,19 @@ def find_by_claim(kind: Literal["email", "phone"], blind: str) -> Distributor | 
 
 def recruits(sponsor_id: str, limit: int, cursor: str | None) -> tuple[list[Recruit], str | None]:
     """The direct recruits, the newest first, and where the next page begins."""
-    page = DistributorItem.by_sponsor.query(
-        sponsor_id,
-        scan_index_forward=False,
-        limit=limit,
-        page_size=limit,
-        last_evaluated_key=cursors.opened(cursor, "id", "joined_at", sponsor_id=sponsor_id),
+    start = cursors.opened(cursor, "id", "joined_at", sponsor_id=sponsor_id)
+    answer = send(
+        "query",
+        TableName=settings().distributors_table,
+        IndexName="by_sponsor",
+        KeyConditionExpression="sponsor_id = :sponsor",
+        ExpressionAttributeValues=to_item({":sponsor": sponsor_id}),
+        ScanIndexForward=False,
+        Limit=limit,
+        **({"ExclusiveStartKey": start} if start else {}),
     )
-    items = [
-        Recruit(i.id, i.name or "", i.code or "", i.status or "", i.joined_at or "", frozenset(i.currencies or ()))
-        for i in page
-    ]
-    return items, cursors.sealed(page.last_evaluated_key)
+    found = [convert({"currencies": (), **from_item(item)}, Recruit) for item in answer["Items"]]
+    return found, cursors.sealed(answer.get("LastEvaluatedKey"))
 
 
 def get_many(distributor_ids: Iterable[str]) -> dict[str, Distributor]:

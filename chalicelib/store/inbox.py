@@ -9,6 +9,7 @@ stuck never.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -23,6 +24,7 @@ from chalicelib.store.batch import read, ref
 from chalicelib.store.dynamo import ConditionFailed, send
 from chalicelib.store.items import from_item, to_item
 from chalicelib.store.keys import stamp
+from chalicelib.store.transactions import transact
 
 OPEN_SHARDS = tuple("01234567")
 _KEPT_SECONDS = 90 * 86400
@@ -110,9 +112,15 @@ def _item(inbox_id: str) -> dict[str, Any] | None:
 
 
 def settle(
-    delivery: Delivery, state: State, now: datetime, order_ids: tuple[str, ...] = (), trouble: Trouble | None = None
+    delivery: Delivery,
+    state: State,
+    now: datetime,
+    order_ids: tuple[str, ...] = (),
+    trouble: Trouble | None = None,
+    also: Sequence[dict[str, Any]] = (),
 ) -> Delivery:
-    """Stores what became of a delivery. What is done stays done, whatever a slower run of the same delivery says."""
+    """Stores what became of a delivery, with `also` in one transaction. What is done stays done, whatever a slower run of
+    the same delivery says."""
     settled = structs.replace(
         delivery,
         state=state,
@@ -131,18 +139,21 @@ def settle(
         update = "SET delivery = :delivery, expires = :expires REMOVE open_shard, open_at"
         condition = "attribute_exists(id)"
     expires = {":expires": int(now.timestamp()) + _KEPT_SECONDS} if state not in OPEN else {}
+    write = {
+        "TableName": settings().inbox_table,
+        "Key": to_item({"id": delivery.id}),
+        "UpdateExpression": update,
+        "ConditionExpression": condition,
+        "ExpressionAttributeValues": to_item({**values, **expires}),
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+    if also:
+        failed = transact([{"Update": write}, *also])
+        return _delivery(from_item(failed[0].item)) if failed and failed[0].item else settled
     try:
-        send(
-            "update_item",
-            TableName=settings().inbox_table,
-            Key=to_item({"id": delivery.id}),
-            UpdateExpression=update,
-            ConditionExpression=condition,
-            ExpressionAttributeValues=to_item({**values, **expires}),
-            ReturnValuesOnConditionCheckFailure="ALL_OLD",
-        )
-    except ConditionFailed as failed:
-        return _delivery(failed.item) if failed.item else settled
+        send("update_item", **write)
+    except ConditionFailed as refused:
+        return _delivery(refused.item) if refused.item else settled
     return settled
 
 

@@ -10,6 +10,11 @@ Attribute = dict[str, Any]
 
 def to_attribute(value: Any) -> Attribute:
     """One value with DynamoDB's type letter. A set is of strings and not empty."""
+    # Nearly every value is one of these two, and `match` asks isinstance case by case.
+    if type(value) is str:
+        return {"S": value}
+    if type(value) is int:
+        return {"N": str(value)}
     match value:
         case None:
             return {"NULL": True}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -20,7 +21,7 @@ def _client() -> Any:
     return get_session().create_client("lambda", region_name=settings().region, config=config)
 
 
-def start(function: str, event: dict[str, str]) -> None:
+def start(function: str, event: Mapping[str, Any]) -> None:
     """Has the function of this name run with this event, without waiting for it. Raises `Busy` if it cannot be now."""
     try:
         _client().invoke(FunctionName=function, InvocationType="Event", Payload=json.encode(event))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from zlib import crc32
 
+from chalicelib.domain import accounts
 from chalicelib.domain.buckets import HELD, Bucket, matures_on
 
 BALANCE = "BALANCE"
@@ -36,7 +36,7 @@ def total_day(day: str, shard: str | None = None) -> str:
 
 def shard(account: str) -> str:
     """The shard of the `due` index that an account's items stand in."""
-    return DUE_SHARDS[crc32(account.encode()) % len(DUE_SHARDS)]
+    return accounts.shard(account)
 
 
 def due_day(account: str, bucket: Bucket) -> str | None:

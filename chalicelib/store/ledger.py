@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any, Literal
 
 from botocore.exceptions import ClientError
@@ -48,7 +49,8 @@ class _Planned(Struct, frozen=True):
     day: Day | None = None
 
 
-def _entry(posting: Posting, entry: Entry, to: str) -> dict[str, Any]:
+def put_entry(posting: Posting, entry: Entry, to: str) -> dict[str, Any]:
+    """The write of an entry and of nothing else, if it is not there. `to`: `pending` or `available`."""
     item = {
         "account": entry.account,
         "at": keys.entry(posting.at, f"{entry.order_id}@{entry.revision}", entry.leg),
@@ -64,6 +66,7 @@ def _entry(posting: Posting, entry: Entry, to: str) -> dict[str, Any]:
         "merchants": entry.merchants,
         "orders": entry.orders or None,
         "sales": entry.sales or None,
+        "covers": entry.covers or None,
         "digest": digest(entry),
     }
     return {
@@ -85,7 +88,7 @@ def _plan(postings: Iterable[Posting], matured: set[Day]) -> list[_Planned]:
     for posting in postings:
         for entry in posting.entries:
             late = (entry.account, entry.bucket) in matured
-            planned.append(_Planned(_entry(posting, entry, "available" if late else "pending"), posting.key))
+            planned.append(_Planned(put_entry(posting, entry, "available" if late else "pending"), posting.key))
             counted = Bucket(posting.happened_on, entry.bucket.hold_days) if late else entry.bucket
             day = days[entry.account, counted]
             day[entry.level] += entry.amount
@@ -145,20 +148,26 @@ def post(postings: Sequence[Posting]) -> list[Outcome]:
     parts = {posting.key: _parts(posting) for posting in _once(postings, outcomes)}
     matured: set[Day] = set()
     group: list[Posting] = []
-    size = 0
-    for posting in (part for each in parts.values() for part in each):
-        # Counted without what coalesces: an entry, its day, and the merchants' days.
-        items = 2 * len(posting.entries) + len(posting.charges)
-        if group and size + items > MAX_ITEMS:
-            size = len(_plan(group, matured))
-        if group and size + items > MAX_ITEMS:
+    entries, shared = 0, set[tuple[str, str]]()
+    # Neighbours share accounts, so that more of their days are one item. Sponsors first: they have more in common.
+    by_account = sorted(chain(*parts.values()), key=lambda part: [entry.account for entry in reversed(part.entries)])
+    for posting in by_account:
+        touched = _shared(posting)
+        if group and entries + len(posting.entries) + len(shared | touched) > MAX_ITEMS:
             _commit(group, matured, outcomes)
-            group, size = [], 0
+            group, entries, shared = [], 0, set()
         group.append(posting)
-        size += items
+        entries += len(posting.entries)
+        shared |= touched
     _commit(group, matured, outcomes)
     outcomes |= {key: _whole(key, [outcomes[part.key] for part in cut]) for key, cut in parts.items()}
     return [outcomes[posting.key] for posting in postings]
+
+
+def _shared(posting: Posting) -> set[tuple[str, str]]:
+    """The items beside its entries, by key: what postings of one transaction have in common of these is one item."""
+    days = {(entry.account, keys.day(entry.bucket)) for entry in posting.entries}
+    return days | {(charge.account, keys.total_day(charge.bucket.day)) for charge in posting.charges}
 
 
 def _parts(posting: Posting) -> list[Posting]:

@@ -18,7 +18,7 @@ from chalicelib.store.transactions import pauses, transact
 
 _PAGE = 40
 """Days a page: each is at most two items of a transaction of 100, and one of a BatchGet of 100."""
-_ACCOUNTS = 400
+_ACCOUNTS = 1000
 """Accounts a page: what a settlement does again, as reads, when it was cut off."""
 
 

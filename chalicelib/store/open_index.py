@@ -24,6 +24,29 @@ def page(
     return [open_id for _, open_id in keys[:limit]], cursors.sealed(following)
 
 
+def older(table: str, index: str, shards: Sequence[str], state: str, before: str) -> int:
+    """How many are in this state since before this time (as `keys.stamp` writes it)."""
+    return sum(_counted(table, index, shard, f"{state}#", f"{state}#{before}") for shard in shards)
+
+
+def _counted(table: str, index: str, shard: str, low: str, high: str) -> int:
+    found, start = 0, dict[str, Any]()
+    while True:
+        answer = send(
+            "query",
+            TableName=table,
+            IndexName=index,
+            KeyConditionExpression="open_shard = :shard AND open_at BETWEEN :low AND :high",
+            ExpressionAttributeValues=to_item({":shard": shard, ":low": low, ":high": high}),
+            Select="COUNT",
+            **start,
+        )
+        found += int(answer["Count"])
+        if "LastEvaluatedKey" not in answer:
+            return found
+        start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+
 def _of(table: str, index: str, shard: str, low: str, high: str, limit: int) -> list[dict[str, Any]]:
     answer = send(
         "query",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgspec import json
@@ -10,13 +10,13 @@ from msgspec import json
 from chalicelib.domain.earnings import Earnings
 from chalicelib.domain.errors import Fault, Refused
 from chalicelib.domain.orders import Order
+from chalicelib.observe import correlation_id
 from chalicelib.settings import settings
 from chalicelib.store import cursors
 from chalicelib.store.batch import Ref, read, ref
 from chalicelib.store.dynamo import ConditionFailed, send
-from chalicelib.store.items import to_item
+from chalicelib.store.items import from_item, to_item
 from chalicelib.store.keys import stamp
-from chalicelib.store.tables import OrderItem
 from chalicelib.store.transactions import transact
 
 _decoder = json.Decoder(Order)
@@ -66,6 +66,7 @@ def update(new: Order, earned: Earnings, old: Order | None) -> dict[str, Any]:
         "currency": facts.currency,
         "distributor_id": terms.direct.distributor_id if terms and terms.direct else None,
         "placed_at": stamp(facts.placed_at or (old or new).recorded_at) if terms else None,
+        "trace": correlation_id(),
         **_open(new, earned),
     }
     kept = {name: value for name, value in values.items() if value is not None}
@@ -105,22 +106,38 @@ def save(new: Order, earned: Earnings, old: Order | None, also: Sequence[dict[st
 def estimates(distributor_id: str) -> dict[str, int]:
     """What is still to come to a distributor at both levels, by currency: read from the two sparse indexes."""
     totals: dict[str, int] = {}
-    for item in OrderItem.open_direct_index.query(distributor_id):
-        totals[item.currency] = totals.get(item.currency, 0) + int(item.estimate_direct or 0)
-    for item in OrderItem.open_indirect_index.query(distributor_id):
-        totals[item.currency] = totals.get(item.currency, 0) + int(item.estimate_indirect or 0)
+    for level in ("direct", "indirect"):
+        for item in _all_open(f"open_{level}", distributor_id):
+            totals[item["currency"]] = totals.get(item["currency"], 0) + item.get(f"estimate_{level}", 0)
     return totals
+
+
+def _all_open(index: str, distributor_id: str) -> Iterator[dict[str, Any]]:
+    start: dict[str, Any] = {}
+    while True:
+        answer = _query(index, index, distributor_id, **start)
+        yield from map(from_item, answer["Items"])
+        if "LastEvaluatedKey" not in answer:
+            return
+        start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+
+def _query(index: str, key: str, distributor_id: str, **options: Any) -> dict[str, Any]:
+    return send(
+        "query",
+        TableName=settings().orders_table,
+        IndexName=index,
+        KeyConditionExpression=f"{key} = :distributor",
+        ExpressionAttributeValues=to_item({":distributor": distributor_id}),
+        **options,
+    )
 
 
 def of_distributor(distributor_id: str, limit: int, cursor: str | None) -> tuple[list[Order], str | None]:
     """The orders attributed to a distributor, the newest first, and where the next page begins."""
-    page = OrderItem.by_distributor.query(
-        distributor_id,
-        scan_index_forward=False,
-        limit=limit,
-        page_size=limit,
-        last_evaluated_key=cursors.opened(cursor, "id", "placed_at", distributor_id=distributor_id),
-    )
-    ids = [item.id for item in page]
+    start = cursors.opened(cursor, "id", "placed_at", distributor_id=distributor_id)
+    options = {"ScanIndexForward": False, "Limit": limit, **({"ExclusiveStartKey": start} if start else {})}
+    answer = _query("by_distributor", "distributor_id", distributor_id, **options)
+    ids = [from_item(key)["id"] for key in answer["Items"]]
     found = get_many(ids)
-    return [found[each] for each in ids if each in found], cursors.sealed(page.last_evaluated_key)
+    return [found[each] for each in ids if each in found], cursors.sealed(answer.get("LastEvaluatedKey"))

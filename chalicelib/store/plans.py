@@ -7,20 +7,20 @@ from typing import Any
 
 from msgspec import Struct, convert, to_builtins
 
-from chalicelib.domain.errors import Busy
 from chalicelib.domain.plans import AttributionRules, Plan
 from chalicelib.settings import settings
 from chalicelib.store import batch
 from chalicelib.store.batch import Ref, ref
+from chalicelib.store.dynamo import send
 from chalicelib.store.items import from_item, to_item
 from chalicelib.store.keys import from_stamp, stamp
-from chalicelib.store.tables import SettingItem
-from chalicelib.store.transactions import transact
+from chalicelib.store.transactions import pauses, transact
 
 DEFAULT = "default"
 MERCHANT_PREFIX = "merchant:"
 """A merchant's own plan is the one with the id `merchant:<merchant id>`; without one, the default plan is theirs."""
 _HELD_PLANS = 64
+_LAST = 10
 _held: dict[tuple[str, int], Plan] = {}
 
 
@@ -60,8 +60,9 @@ def in_force(versions: tuple[Version, ...], at: datetime) -> Version | None:
 
 
 def versions(plan_id: str) -> tuple[Version, ...]:
-    found = SettingItem._get_connection().get_item("plan_index", plan_id, consistent_read=True).get("Item")
-    return versions_from(from_item(found) if found else None)
+    key = to_item(index_key(plan_id))
+    answer = send("get_item", TableName=settings().settings_table, Key=key, ConsistentRead=True)
+    return versions_from(from_item(answer.get("Item") or {}))
 
 
 def wanted(plan_id: str, version: int) -> tuple[Ref, ...]:
@@ -92,11 +93,19 @@ def forget() -> None:
     _held.clear()
 
 
-def store(plan_id: str, plan: Plan, effective_from: datetime, audit: dict[str, Any]) -> Version:
-    """Stores the plan as the next version, together with its audit record; later ones never overtake it silently."""
+def store(
+    plan_id: str, plan: Plan, effective_from: datetime, audit: dict[str, Any], once: str | None = None
+) -> Version:
+    """Stores the plan as the next version, together with its audit record; later ones never overtake it silently. The
+    version that `once` made already, if it is among the last ones: again, it would take the place of a newer one.
+
+    Raises `Busy` if others are faster for as long as the function may run."""
     monthly = any(limit.per == "month" for limit in plan.limits)
-    for _ in range(10):
+    waits = pauses()
+    while True:
         known = versions(plan_id)
+        if once and (made := _made_by(plan_id, known, once)):
+            return made
         version = len(known) + 1
         index = {
             "Update": {
@@ -120,10 +129,15 @@ def store(plan_id: str, plan: Plan, effective_from: datetime, audit: dict[str, A
         body = {
             "Put": {
                 "TableName": settings().settings_table,
-                "Item": to_item({**version_key(plan_id, version), "plan": to_builtins(plan)}),
+                "Item": to_item({**version_key(plan_id, version), "plan": to_builtins(plan), "once": once}),
                 "ConditionExpression": "attribute_not_exists(id)",
             }
         }
         if transact([index, body, audit]) is None:
             return Version(version, effective_from, plan.attribution, monthly)
-    raise Busy("BUSY")
+        next(waits)
+
+
+def _made_by(plan_id: str, known: tuple[Version, ...], once: str) -> Version | None:
+    refs = {ref(settings().settings_table, **version_key(plan_id, each.version)): each for each in known[-_LAST:]}
+    return next((refs[each] for each, item in batch.read(*refs).items() if item.get("once") == once), None)

@@ -101,7 +101,7 @@ class OpenIndirect(GlobalSecondaryIndex["OrderItem"]):
 
 class OrderItem(Table):
     """An order: `image` is the JSON of `domain.orders.Order`; beside it what indexes need. `open_*` name the distributor
-    to whom something is still to come, only as long as it is."""
+    to whom something is still to come, only as long as it is; `trace` is the correlation id of what led to this revision."""
 
     class Meta:
         table_name = TableName("orders_table")
@@ -116,6 +116,7 @@ class OrderItem(Table):
     open_indirect = UnicodeAttribute(null=True)
     estimate_direct = NumberAttribute(null=True)
     estimate_indirect = NumberAttribute(null=True)
+    trace = UnicodeAttribute(null=True)
 
     by_distributor = ByDistributor()
     open_direct_index = OpenDirect()

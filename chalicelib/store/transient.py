@@ -5,11 +5,15 @@ from __future__ import annotations
 import time
 import zlib
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from chalicelib.domain.errors import Busy
 from chalicelib.settings import settings
+from chalicelib.store.batch import read, ref
 from chalicelib.store.dynamo import ConditionFailed, send
 from chalicelib.store.items import from_item, to_item
+from chalicelib.store.keys import from_stamp, stamp
 
 _HELD_SECONDS = 60
 _HELD_SESSIONS = 1000
@@ -44,12 +48,18 @@ def start_session(session: Session) -> None:
         "started": session.started,
         "expires": session.expires,
     }
-    send(
-        "put_item",
-        TableName=settings().transient_table,
-        Item=to_item(item),
-        ConditionExpression="attribute_not_exists(id)",
-    )
+    try:
+        send(
+            "put_item",
+            TableName=settings().transient_table,
+            Item=to_item(item),
+            ConditionExpression="attribute_not_exists(id)",
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+    except ConditionFailed as failed:
+        # The client sends it twice if the first answer is lost.
+        if failed.item.get("refresh_hash") != session.refresh_hash:
+            raise
 
 
 def find_session(session_id: str, now: int) -> Session | None:
@@ -119,16 +129,10 @@ def session_alive(session_id: str, kind: str, subject: str, now: int) -> bool:
     if clock - _held.get(session_id, -_HELD_SECONDS) < _HELD_SECONDS:
         return True
     _held.pop(session_id, None)
-    wanted = [f"session#{session_id}", f"barred#{kind}#{subject}"]
-    table = settings().transient_table
-    answer = send(
-        "batch_get_item",
-        RequestItems={table: {"Keys": [to_item({"id": each}) for each in wanted], "ConsistentRead": True}},
-    )
-    if answer.get("UnprocessedKeys"):
-        return False
-    rows = {row["id"]: row for row in map(from_item, answer["Responses"].get(table, []))}
-    session, barred = rows.get(wanted[0]), rows.get(wanted[1])
+    wanted = [
+        ref(settings().transient_table, id=each) for each in (f"session#{session_id}", f"barred#{kind}#{subject}")
+    ]
+    session, barred = map(read(*wanted).get, wanted)
     if not session or session.get("ended") or session["expires"] <= now:
         return False
     if barred and barred["at"] >= session["started"]:
@@ -158,9 +162,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """The key was free, or its holder gave it up: `claim` proves who holds it now."""
+    """The key was free, or its holder is dead: `claim` proves who holds it now. `began`: when the request came first."""
 
     claim: str
+    began: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,25 +176,40 @@ class Known:
     answer: Answer | None
 
 
-def claim_key(key: str, request: str, claim: str, now: int, lease: int, life: int) -> Claimed | Known:
+def claim_key(key: str, request: str, claim: str, at: datetime, lease: int, life: int) -> Claimed | Known:
     """Takes an idempotency key for one run of a request. A run that never answered gives it up after `lease` seconds."""
+    now = int(at.timestamp())
     row = {"id": f"answer#{key}", "asked": request, "claim": claim, "leased_to": now + lease, "expires": now + life}
+    held = _put_claim({**row, "began": stamp(at)}, "attribute_not_exists(id) OR expires <= :now", {":now": now})
+    if held is None:
+        return Claimed(claim, at)
+    same, died = held["asked"] == request, "answered" not in held and held["leased_to"] <= now
+    if same and died:
+        # Whatever the dead run did, it did as of then: doing it again as of then is doing the same.
+        unchanged = "claim = :dead AND attribute_not_exists(answered)"
+        if _put_claim({**row, "began": held["began"]}, unchanged, {":dead": held["claim"]}) is None:
+            return Claimed(claim, from_stamp(held["began"]))
+    return Known(same, _answer(held))
+
+
+def _put_claim(row: dict[str, Any], condition: str, values: dict[str, Any]) -> dict[str, Any] | None:
+    """Puts the row on this condition. What is there instead, if it did not hold."""
     try:
         send(
             "put_item",
             TableName=settings().transient_table,
             Item=to_item(row),
-            ConditionExpression="attribute_not_exists(id) OR expires <= :now"
-            " OR (attribute_not_exists(answered) AND leased_to <= :now AND asked = :asked)",
-            ExpressionAttributeValues=to_item({":now": now, ":asked": request}),
+            ConditionExpression=condition,
+            ExpressionAttributeValues=to_item(values),
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
     except ConditionFailed as failed:
-        held = failed.item or _row(f"answer#{key}")
-        if held.get("claim") == claim:  # the client sent it twice because the first answer was lost
-            return Claimed(claim)
-        return Known(held.get("asked") == request, _answer(held))
-    return Claimed(claim)
+        held = failed.item or _row(row["id"])
+        if not held:
+            raise Busy("BUSY") from failed
+        # The client sends it twice if the first answer is lost.
+        return None if held["claim"] == row["claim"] else held
+    return None
 
 
 def remember_answer(key: str, claim: str, answer: Answer) -> bool:

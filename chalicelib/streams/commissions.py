@@ -6,16 +6,15 @@ import time
 from typing import Any
 
 from chalice import Blueprint
-from msgspec import json
 
-from chalicelib.domain.orders import Order
-from chalicelib.domain.postings import Posting, difference
+from chalicelib.domain.accounts import payee
+from chalicelib.domain.postings import Posting
+from chalicelib.flows.post_change import posting_of
 from chalicelib.flows.post_commissions import post_commissions
 from chalicelib.observe import count, logger, observed
 from chalicelib.store.transactions import deadline
 
 bp = Blueprint(__name__)
-_decoder = json.Decoder(Order)
 _RESERVE_SECONDS = 2
 """Kept back of the function's time, to report what failed."""
 
@@ -39,34 +38,43 @@ def commissions(event: Any) -> dict[str, list[dict[str, str]]]:
     failed: list[str] = []
     waiting: set[str] = set()
     postings: list[tuple[str, Posting]] = []
+    traces: dict[str, str] = {}
     for record in event.to_dict()["Records"]:
         number = record["dynamodb"]["SequenceNumber"]
         order_id = record["dynamodb"]["Keys"]["id"]["S"]
+        if "OldImage" not in record["dynamodb"] and "restored" in record["dynamodb"].get("NewImage", {}):
+            continue  # a backup brought it, and its entries with it
         if order_id in waiting:
             failed.append(number)
             continue
         try:
-            posting = _posting(record["dynamodb"])
+            posting = posting_of(record["dynamodb"])
         except Exception:
             # Whatever is wrong with one record must not stop the others: this is the edge.
             logger.exception("a change cannot be posted", extra={"order": order_id, "sequence_number": number})
             failed.append(number)
             waiting.add(order_id)
             continue
+        count("Orders", int("OldImage" not in record["dynamodb"]))
         if posting:
             postings.append((number, posting))
+            traces[posting.key] = record["dynamodb"]["NewImage"].get("trace", {}).get("S", "")
     outcomes = post_commissions([posting for _, posting in postings])
+    posted = []
     for (number, posting), outcome in zip(postings, outcomes, strict=True):
-        if outcome.result == "refused":
-            logger.error("a posting is refused", extra={"posting": posting.key, "reason": outcome.reason})
-            failed.append(number)
+        if outcome.result != "refused":
+            posted.append(_said(posting, traces[posting.key]))
+            continue
+        about = {"posting": posting.key, "reason": outcome.reason} | _said(posting, traces[posting.key])
+        logger.error("a posting is refused", extra=about)
+        failed.append(number)
     count("RecordsFailed", len(failed))
+    if posted:
+        logger.info("posted", extra={"postings": posted})
     return {"batchItemFailures": [{"itemIdentifier": number} for number in failed]}
 
 
-def _posting(change: dict[str, Any]) -> Posting | None:
-    new = change.get("NewImage")
-    if new is None:
-        return None
-    old = change.get("OldImage")
-    return difference(_decoder.decode(old["image"]["S"]) if old else None, _decoder.decode(new["image"]["S"]))
+def _said(posting: Posting, trace: str) -> dict[str, Any]:
+    """What leads from the request to whoever is paid for it."""
+    who = sorted({payee(entry.account)[0] for entry in posting.entries})
+    return {"order": posting.entries[0].order_id, "distributors": who, **({"correlation_id": trace} if trace else {})}

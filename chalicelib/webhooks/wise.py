@@ -91,6 +91,5 @@ def facts(payload: Payload) -> tuple[PayoutNews, ...]:
     outcome = _STATES.get(data.current_state)
     if outcome is None:
         return ()
-    return (
-        PayoutNews(key="", rail="wise", outcome=outcome, reference=str(data.resource.id), reason=data.current_state),
-    )
+    reason = None if outcome == "paid" else data.current_state
+    return (PayoutNews(key="", rail="wise", outcome=outcome, reference=str(data.resource.id), reason=reason),)

@@ -219,7 +219,7 @@ def test_a_fault_of_ours_is_logged_once_and_tells_nothing(bp: Blueprint, serve: 
     assert (got.status, got.json["code"]) == (500, "INTERNAL")
     assert "canary" not in got.text and "Traceback" not in got.text
     assert got.headers["X-Request-Id"] in got.json["detail"]
-    assert [line.levelname for line in lines] == ["ERROR"]
+    assert [line.levelname for line in lines] == ["ERROR", "INFO"]
 
 
 def test_a_view_may_answer_by_itself_and_still_gets_the_headers(bp: Blueprint, serve: Any) -> None:

@@ -150,7 +150,7 @@ def test_a_run_that_is_not_finished_is_not_doubled() -> None:
         return Response('{"run":1}', status_code=201)
 
     def once_again(later: int = 0) -> Response:
-        return once.run_once("key", "request", now + timedelta(seconds=later), slow, lambda e: Response(""))
+        return once.run_once("key", "request", now + timedelta(seconds=later), lambda _: slow(), lambda e: Response(""))
 
     assert once_again().status_code == 201
     assert once_again().headers["Idempotency-Replayed"] == "true"
@@ -160,12 +160,13 @@ def test_a_run_that_died_is_taken_over_when_its_lease_ends() -> None:
     now = datetime(2026, 3, 1, tzinfo=UTC)
 
     def attempt(later: int, request: str = "request") -> Response:
-        def run() -> Response:
+        def run(as_of: datetime) -> Response:
+            assert as_of == (now if later < once.LIFE_SECONDS else now + timedelta(seconds=later))
             return Response("done", status_code=200)
 
         return once.run_once("key", request, now + timedelta(seconds=later), run, lambda e: Response(""))
 
-    transient.claim_key("key", "request", "dead", int(now.timestamp()), once.LEASE_SECONDS, once.LIFE_SECONDS)
+    transient.claim_key("key", "request", "dead", now, once.LEASE_SECONDS, once.LIFE_SECONDS)
 
     with pytest.raises(Exception, match="IN_PROGRESS"):
         attempt(59)
@@ -183,7 +184,7 @@ def test_an_answer_that_is_too_large_is_given_all_the_same() -> None:
     large = "".join(random.Random(7).choices("0123456789abcdef", k=1_000_000))
     now = datetime(2026, 3, 1, tzinfo=UTC)
 
-    got = once.run_once("key", "request", now, lambda: Response(large, status_code=200), lambda e: Response(""))
+    got = once.run_once("key", "request", now, lambda _: Response(large, status_code=200), lambda e: Response(""))
 
     assert got.body == large
 

@@ -183,6 +183,19 @@ def test_a_payout_is_shown_as_the_contract_says(promoter: Person) -> None:
     assert promoter("GET", "/v1/payouts").json == {"items": [shown], "next": None}
 
 
+def test_staff_see_what_the_rail_knows_it_by(promoter: Person, checker: Person) -> None:
+    payout_id = ask(promoter).json["id"]
+    checker("POST", f"{ONE}/approve", payout_id=payout_id)
+    instructed = ("c-1", "FR01", "sealed")
+    payouts.move(payouts.existing(payout_id), "submitting", at=datetime.now(UTC), by="rail", instructed=instructed)
+
+    shown = checker("GET", ONE, payout_id=payout_id)
+    assert shown.json["key"] == checker("GET", "/v1/payouts").json["items"][0]["key"] == "FR01"
+    assert "sealed" not in shown.text
+    for seen in (promoter("GET", ONE, payout_id=payout_id), promoter("GET", "/v1/payouts")):
+        assert (seen.status, "FR01" in seen.text) == (200, False)
+
+
 @pytest.mark.parametrize(
     ("more", "code"),
     [

@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
+from chalicelib.domain.books import Books, add_item, day_item
+from chalicelib.domain.buckets import Bucket
 from chalicelib.domain.orders import Order
-from chalicelib.domain.postings import Posting, difference
-from chalicelib.domain.proof import Books, add_item
+from chalicelib.domain.postings import Entry, Posting, difference
 
 Item = dict[str, Any]
 
@@ -23,31 +24,46 @@ def items(*postings: Posting | None, matured: Iterable[str] = ()) -> list[Item]:
     done: set[tuple[str, str]] = set()
     for posting in postings:
         for entry in posting.entries if posting else ():
-            day = f"DAY#{entry.bucket.day}#{entry.bucket.hold_days:03d}"
-            late = (entry.account, day) in done
-            found[entry.account, f"ENTRY#{entry.revision}#{entry.leg}"] = {
-                "account": entry.account,
-                "at": f"ENTRY#{entry.revision}#{entry.leg}",
-                "amount": entry.amount,
-                "day": entry.bucket.day,
-                "hold_days": entry.bucket.hold_days,
-                "to": "available" if late else "pending",
-                "order_id": entry.order_id,
-                "revision": entry.revision,
-                "merchants": entry.merchants,
-            }
+            assert posting
+            late = (entry.account, day_item(entry.bucket)) in done
+            at = f"ENTRY#{entry.revision}#{entry.leg}"
+            found[entry.account, at] = _entry(entry) | {"at": at, "to": "available" if late else "pending"}
             if late:
                 item(entry.account, "BALANCE")["available"] += entry.amount
             else:
-                item(entry.account, day)["pending"] += entry.amount
+                item(entry.account, day_item(entry.bucket))["pending"] += entry.amount
+            counted = Bucket(posting.happened_on, entry.bucket.hold_days) if late else entry.bucket
+            day = item(entry.account, day_item(counted))
+            day[entry.level] += entry.amount
+            day["reversals"] += max(0, -entry.amount)
+            day["orders"] += entry.orders
+            day["sales"] += entry.sales
         for charge in posting.charges if posting else ():
-            item(charge.account, f"DAY#{charge.bucket.day}")["amount"] += charge.amount
-        for (account, at), day_item in list(found.items()):
+            charged = item(charge.account, f"DAY#{charge.bucket.day}")
+            charged["amount"] += charge.amount
+            charged["returned"] += max(0, charge.amount)
+        for (account, at), day_of in list(found.items()):
             if account.startswith("distributor:") and at[4:14] in matured and (account, at) not in done:
-                day_item["matured_at"] = "2026-04-01T00:00:00.000000Z"
-                item(account, "BALANCE")["available"] += day_item["pending"]
+                day_of["matured_at"] = "2026-04-01T00:00:00.000000Z"
+                item(account, "BALANCE")["available"] += day_of["pending"]
                 done.add((account, at))
     return [dict(each) for each in found.values()]
+
+
+def _entry(entry: Entry) -> Item:
+    return {
+        "account": entry.account,
+        "amount": entry.amount,
+        "level": entry.level,
+        "day": entry.bucket.day,
+        "hold_days": entry.bucket.hold_days,
+        "order_id": entry.order_id,
+        "revision": entry.revision,
+        "happened_at": entry.happened_at.isoformat(),
+        "merchants": entry.merchants,
+        "orders": entry.orders,
+        "sales": entry.sales,
+    }
 
 
 def history(*images: Order, **more: Any) -> list[Item]:

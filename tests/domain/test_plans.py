@@ -69,6 +69,17 @@ def test_an_override_matches_something_and_says_something():
     check(plan(overrides=(Override(match=Match(merchant_id="m1"), indirect=IndirectRule(rate="0")),)))
 
 
+def test_a_rail_is_one_that_a_connection_can_be_for():
+    called = {name: "c-1" for name in ("alipay", "paypal", "stripe", "wechatpay", "wise")}
+    check(plan(payout=PayoutRules(rails=called)))
+
+    with pytest.raises(Refused) as refusal:
+        check(plan(payout=PayoutRules(rails={"bank_file": "c", "Stripe": "c", **called, "pigeon": "c"})))
+    assert [(fault.path, fault.code, fault.params) for fault in refusal.value.faults] == [
+        (f"payout.rails.{name}", "PLAN_RAIL", {"rail": name}) for name in ("bank_file", "Stripe", "pigeon")
+    ]
+
+
 def test_the_steps_of_a_ladder_rise():
     check(plan(ladders=(ladder(0, 1, 5), ladder(3))))
 

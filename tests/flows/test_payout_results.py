@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.payouts import key_of
 from chalicelib.flows.decide_payout import decide_payout
 from chalicelib.flows.report_results import Reported, Result, report_results
 from chalicelib.observe import logger
 from chalicelib.settings import settings
 from chalicelib.store import payouts
 from tests.flows.money_out import (
+    METHOD,
     NOW,
     RUN,
     all_payouts,
@@ -135,6 +137,59 @@ def test_an_answer_for_what_the_bank_has_not_got_is_refused(alarms: list[Any]) -
 
     assert all_payouts() == before
     assert len(alarms) == 12
+    check_books()
+
+
+def api_payout(*states: str) -> str:
+    """A payout through a rail that is called over HTTP, as far as these states."""
+    earned(joined("d_1", {"card": {**METHOD, "rail": "paypal", "account": "d@shop.example"}}), 5000)
+    payout = payouts.existing(approved("d_1"))
+    for state in states:
+        instructed = ("c", key_of(payout.id, 1), "sealed") if state == "submitting" else None
+        moved = payouts.move(payout, state, at=NOW, by="rail", instructed=instructed)  # type: ignore[arg-type]
+        assert moved
+        payout = moved
+    return payout.id
+
+
+@pytest.mark.parametrize(
+    ("states", "code"),
+    [
+        ((), "PAYOUT_STATE"),
+        (("submitting",), "PAYOUT_STATE"),
+        (("submitting", "unknown"), "RAIL_ANSWERS"),
+        (("submitting", "submitted"), "RAIL_ANSWERS"),
+        (("submitting", "submitted", "awaiting_recipient"), "RAIL_ANSWERS"),
+    ],
+)
+def test_a_rail_that_is_called_answers_for_itself(states: tuple[str, ...], code: str, alarms: list[Any]) -> None:
+    """Were its payout failed by staff's word while it is being sent, it would be paid twice."""
+    payout_id, state = api_payout(*states), states[-1] if states else "approved"
+    before = all_payouts()
+
+    for outcome in ("paid", "failed", "returned"):
+        assert report(Result(payout_id=payout_id, outcome=outcome)) == [("refused", state, code)]
+
+    assert (all_payouts(), alarms) == (before, [code] * 3)
+    check_books()
+
+
+def test_only_the_rail_itself_sends_back_what_it_has_paid(alarms: list[Any]) -> None:
+    payout_id = api_payout("submitting", "submitted", "paid")
+
+    assert report(Result(payout_id=payout_id, outcome="returned")) == [("refused", "paid", "RAIL_ANSWERS")]
+    assert report(Result(payout_id=payout_id, outcome="paid")) == [("already", "paid", None)]
+    check_books()
+
+
+@pytest.mark.parametrize(("outcome", "back"), [("paid", False), ("failed", True)])
+def test_what_is_left_to_people_they_decide(outcome: Any, back: bool, alarms: list[Any]) -> None:
+    payout_id = api_payout("submitting", "unknown", "manual_review")
+
+    assert report(Result(payout_id=payout_id, outcome="returned")) == [("refused", "manual_review", "PAYOUT_STATE")]
+    assert report(Result(payout_id=payout_id, outcome=outcome)) == [("moved", outcome, None)]
+
+    assert balance("d_1") == (ALL_BACK if back else {"available": 0, "in_flight": 0, "paid": 5000})
     check_books()
 
 

@@ -111,6 +111,7 @@ def test_staff_may_let_a_stuck_delivery_rest() -> None:
     for again in (stuck, done):
         with pytest.raises(Conflict, match="NOT_STUCK"):
             dismiss_delivery(again.id, "a test", "staff:1", NOW)
+    assert dismiss_delivery(stuck.id, "a test", "staff:1", NOW, once="1").state == "dismissed"  # the same request
     with pytest.raises(NotFound):
         dismiss_delivery("none", "a test", "staff:1", NOW)
     assert shop.delivers(order(currency="CN")) == "duplicate"

@@ -193,6 +193,22 @@ def test_an_api_rail_by_our_key_keeps_its_own_name():
     check_books()
 
 
+def test_a_report_s_failure_does_not_count_while_the_payout_may_be_sent_again():
+    earned(joined("d_1", {"card": {**METHOD, "rail": "paypal", "account": "d@shop.example"}}), 5000)
+    payout = payouts.existing(approved("d_1"))
+    key = key_of(payout.id, 1)
+    payout = payouts.move(payout, "submitting", at=EVENT, by="rail", instructed=("c", key, "sealed"))
+    payouts.move(payout, "unknown", at=EVENT, by="rail")
+    heading = "sender_item_id,time_processed,currency,amount,transaction_status"
+    contents = f"{heading}\n{key},2026-11-22,CNY,50.00,FAILED\n"
+    result = sent(contents, form="paypal", rail="paypal")
+
+    assert told(result) == [("different", "state", payout.id, "unknown", "failed")]
+    assert (payouts.existing(payout.id).state, result.cleared) == ("unknown", 0)
+    assert sent(contents.replace("FAILED", "SUCCESS"), form="paypal", rail="paypal").cleared == 1
+    check_books()
+
+
 @pytest.mark.usefixtures("submitted")
 def test_when_time_is_up_the_same_statement_goes_on(monkeypatch):
     monkeypatch.setattr(flow, "_AT_ONCE", 1)
@@ -209,10 +225,10 @@ def test_when_time_is_up_the_same_statement_goes_on(monkeypatch):
 def test_what_moved_elsewhere_meanwhile_is_a_finding(monkeypatch):
     real = flow.report_results
 
-    def late(results, by, now):
+    def late(results, by, now, **more):
         monkeypatch.setattr(flow, "report_results", real)
         real([Result(payout_id=po("d_1"), outcome="failed")], "staff:other", now)
-        return real(results, by, now)
+        return real(results, by, now, **more)
 
     monkeypatch.setattr(flow, "report_results", late)
     result = sent(ALL)

@@ -85,7 +85,7 @@ def world() -> Iterator[World]:
     with fresh_cloud(), pytest.MonkeyPatch.context() as patch:
         # Walking shards that are all empty is the same call again and again.
         patch.setattr(keys, "DUE_SHARDS", tuple("01"))
-        patch.setattr(payout_items, "OPEN_SHARDS", tuple("01"))
+        patch.setattr(payout_items, "OPEN_SHARDS", ("0",))
         yield World()
 
 

@@ -195,6 +195,7 @@ def expected(
     order,
     direct_rank=None,
     indirect_rank=None,
+    has_direct=True,
     has_indirect=True,
     earned_this_month=None,
     customer_order_number=1,
@@ -203,8 +204,9 @@ def expected(
     """{"direct", "indirect", "capped", "lines": [{"line_id", "direct", "indirect"}]} for exactly these facts.
 
     C: "If both levels together exceed the cap, the order earns the cap: `indirect` is cut first, then `direct`"; the cap
-    is a rate of the base, rounded as the levels are. A cancelled order earns nothing, nor does an order beyond
-    {"per": "customer", "orders"}. {"per": "month", "amount"} holds for each beneficiary by itself, after the cap."""
+    is a rate of the base, rounded as the levels are. A level that pays nobody earns nothing; a cancelled order earns
+    nothing, nor does an order beyond {"per": "customer", "orders"}. {"per": "month", "amount"} holds for each beneficiary by
+    itself, after the cap."""
     left, limits = remaining(order), plan.get("limits") or []
     base = bases(plan, order, left)
     directs, indirects = exact_levels(plan, order, (direct_rank, indirect_rank), left, base)
@@ -218,7 +220,7 @@ def expected(
         return min([amount] + [max(0, limit["amount"] - earned) for limit in limits if limit["per"] == "month"])
 
     cap = rounded(plan, Fraction((plan.get("cap") or {}).get("rate", "1")) * counts * sum(base))
-    direct = rounded(plan, sum(directs) * counts)
+    direct = rounded(plan, sum(directs) * counts) if has_direct else 0
     indirect = rounded(plan, sum(indirects) * counts) if has_indirect else 0
     capped = direct + indirect > cap
     if capped:

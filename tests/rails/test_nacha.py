@@ -2,6 +2,7 @@
 
 import random
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,25 @@ def test_it_is_built_as_the_sample_of_another_maker_is() -> None:
 
     for line, theirs, places in zip(ours, sample, same, strict=True):
         assert [line[a:b] for a, b in places] == [theirs[a:b] for a, b in places]
+
+
+def test_no_two_parts_are_the_same_file_to_a_bank_and_the_first_has_the_bytes_that_it_always_had() -> None:
+    group = [payout("po_2", 106), payout("po_1")]
+    parts = [contents(RUN, AT, group, OPERATOR, part) for part in range(1, 75)]
+    headers = [read(each)[0] for each in parts]
+
+    assert [header[33] for header in headers[:38]] == list("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789AB")
+    assert [header[29:34] for header in headers[34:37] + headers[71:73]] == [
+        "07128",
+        "07129",
+        "0713A",
+        "07139",
+        "0714A",
+    ]
+    assert len({header[23:34] for header in headers}) == len(parts)
+    assert [read(each)[1][87:] for each in parts] == [f"{part:07d}" for part in range(1, 75)]
+    assert parts[0] == contents(RUN, AT, group, OPERATOR)
+    assert sha256(parts[0]).hexdigest() == "c525b888e6201e8cbebdbb14e5501d63f7bce6b2ab141c8aaa57348a6d4fb6cd"
 
 
 PAID = st.lists(st.tuples(st.integers(57, 10**10), st.sampled_from(BANKS)), min_size=1, max_size=40)

@@ -3,6 +3,7 @@
 import random
 from datetime import UTC, datetime
 from decimal import Decimal
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -121,6 +122,17 @@ def test_it_is_built_as_the_sample_of_another_maker_is() -> None:
 
     assert in_order(sample)
     assert shape(ours) == shape(sample)
+
+
+def test_each_part_has_its_own_ids_and_the_first_the_bytes_that_it_always_had() -> None:
+    group = [payout("po_2", 106), payout("po_1")]
+    parts = [contents(RUN, AT, group, OPERATOR, part) for part in range(1, 5)]
+    ids = [texts(read(each), ".//MsgId") + texts(read(each), ".//PmtInfId") for each in parts]
+
+    assert ids == [[name] * 2 for name in (f"{RUN}-EUR", f"{RUN}-EUR-2", f"{RUN}-EUR-3", f"{RUN}-EUR-4")]
+    assert parts[0] == contents(RUN, AT, group, OPERATOR)
+    assert sha256(parts[0]).hexdigest() == "48dc2b64fc7503fa50da57a7b920cba609272a0a0a9f10cc449bb6d97716be58"
+    assert parts[2].replace(f"{RUN}-EUR-3".encode(), f"{RUN}-EUR".encode()) == parts[0]
 
 
 AMOUNTS = st.lists(st.integers(57, 10**11), min_size=1, max_size=20)

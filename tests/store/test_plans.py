@@ -42,6 +42,21 @@ def test_each_save_is_audited_with_it() -> None:
     assert (record["who"], record["action"], record["object"]) == ("staff:1", "plan.save", "plan:default")
 
 
+def test_somebody_who_is_always_overtaken_saves_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    versions, rivals = plans.versions, iter(range(15))
+
+    def overtaken(plan_id: str) -> Any:
+        known = versions(plan_id)
+        if (rival := next(rivals, None)) is not None:
+            with monkeypatch.context() as patch:
+                patch.setattr(plans, "versions", versions)
+                save_plan(plan_id, plan(f"0.{rival:02d}"), None, "staff:2", NOW)
+        return known
+
+    monkeypatch.setattr(plans, "versions", overtaken)
+    assert save_plan("default", plan("0.5"), None, "staff:1", NOW).version == 16
+
+
 def test_the_newest_version_that_has_taken_effect_is_in_force() -> None:
     for days in (0, 10, 5):
         save_plan("default", plan("0.1"), NOW + timedelta(days=days), "staff:1", NOW)

@@ -178,11 +178,11 @@ def test_every_key_of_ours_has_news(payout_id: str, attempt: int) -> None:
 
 
 def test_wise_tells_of_transfers_by_its_own_id() -> None:
-    paid = PayoutNews(key="", rail="wise", outcome="paid", reference="16521632", reason="outgoing_payment_sent")
+    paid = PayoutNews(key="", rail="wise", outcome="paid", reference="16521632")
     assert of_wise() == (paid,)
     event = state_change("funds_refunded")
     (back,) = wise.facts(Payload(delivery_id="d", topic="transfers#state-change", content=text(event)))
-    assert (back.outcome, back.reference) == ("returned", "16521632")
+    assert (back.outcome, back.reference, back.reason) == ("returned", "16521632", "funds_refunded")
 
 
 @pytest.mark.parametrize("state", ["processing", "funds_converted", "bounced_back", "cancelled", "charged_back", ""])
