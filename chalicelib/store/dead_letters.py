@@ -26,6 +26,8 @@ REDRIVEN = "redriven/"
 _HIDDEN_SECONDS = 120
 """For so long nobody else gets a message that is being dealt with."""
 _MOST = 10
+_THROTTLED = frozenset({"ThrottlingException", "RequestThrottled", "Throttling"})
+"""What SQS calls it, with a status below 500."""
 
 
 class Message(Struct, frozen=True):
@@ -55,7 +57,7 @@ def _busy(error: Exception) -> Exception:
     """`Busy` for what passes; a lasting fault, such as a permission that is missing, as it is."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
-        if status < 500 and status != 429:
+        if status < 500 and status != 429 and error.response.get("Error", {}).get("Code") not in _THROTTLED:
             lasting: Exception = error
             return lasting
     return Busy("BUSY")

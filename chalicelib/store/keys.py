@@ -8,7 +8,7 @@ from chalicelib.domain import accounts
 from chalicelib.domain.buckets import HELD, Bucket, matures_on
 
 BALANCE = "BALANCE"
-DUE_SHARDS = tuple("01234567")
+DUE_SHARDS = tuple(map(str, range(accounts.MERCHANT_SHARDS)))
 PAYABLE = "pay#"
 
 

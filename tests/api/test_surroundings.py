@@ -56,6 +56,8 @@ def test_an_event_function_says_who_it_is_logs_once_and_raises(capsys: pytest.Ca
             raise ValueError("bad record")
         return "done"
 
+    observe.flush()  # what tests before this one counted
+    capsys.readouterr()
     lines: list[str] = []
     import logging
 
