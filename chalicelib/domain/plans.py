@@ -113,10 +113,11 @@ class AttributionRules(_Part, frozen=True):
 class PayoutRules(_Part, frozen=True):
     """`mode`: whether the daily settlement pays what is available (`automatic`), asks staff to approve it (`approval`), or
     leaves it until it is asked for (`manual`). `minimum` by currency, in minor units; `fee_rate` of the gross amount, kept
-    by the operator; `rails`: the connection through which each rail pays; `tax`: how it is withheld, by the payee's country,
-    not at all where nothing is said. `run_limit`, `day_limit`: what one settlement, or those of one day, may take on at most,
-    net, by currency, before it is stopped for staff; `cool_off_hours`: how long nothing is paid to a method that was
-    changed; `bank_formats`: what the bank takes by currency (csv where nothing is said), `originator` who pays there."""
+    by the operator; `rails`: the connection through which each rail pays; `tax`: how it is withheld, by the payee's
+    country, not at all where nothing is said. `run_limit`, `day_limit`: what one settlement, or those of one day, may take
+    on at most, net, by currency, before it is stopped for staff; `cool_off_hours`: how long nothing is paid to a method
+    that was changed; `bank_formats`: what the bank takes by currency (csv where nothing is said), `originator` who pays
+    there."""
 
     mode: Literal["automatic", "approval", "manual"] = "automatic"
     minimum: dict[Annotated[str, Meta(pattern="^[A-Z]{3}$")], Amount] = field(default_factory=dict)
