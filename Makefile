@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 AWS_DEFAULT_REGION ?= us-east-1
 
-.PHONY: help demo up down test oracle fuzz chaos races bench life mutation check package deploy destroy backup restore redrive
+.PHONY: help demo up down test oracle fuzz chaos faults races bench life mutation check package deploy destroy backup restore redrive
 .DEFAULT_GOAL := help
 
 help:  ## show this list

@@ -46,7 +46,8 @@ def items(world: World) -> Iterator[tuple[str, Item]]:
     for name, table in dynamodb._tables.items():
         for rows in table["items"].values():
             for row in rows.values():
-                yield name, {key: _plain(value) for key, value in _unpacked(row).items()}
+                # `trace` says who did it last: a request, or the run that did what it left undone.
+                yield name, {key: _plain(value) for key, value in _unpacked(row).items() if key != "trace"}
     for bucket in (BUCKET, DISCARDED):
         for path, stored in s3._buckets[bucket]["objects"].items():
             yield "file", {"path": path, "contents": _text(stored["body"])}
