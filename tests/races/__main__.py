@@ -25,7 +25,7 @@ def main(wanted: list[str]) -> int:
     with tempfile.TemporaryDirectory() as directory:
         endpoint = cloud.start(Path(directory), cloud.free_port(), persist=False)
         try:
-            print(f"races: {PROCESSES} processes of {THREADS} threads, {sum(pair.rounds for pair in pairs)} rounds")
+            print(f"races: {PROCESSES} processes of {THREADS} threads", flush=True)
             with Crew(endpoint, PROCESSES, THREADS) as crew:
                 for pair in pairs:
                     start = time.monotonic()
