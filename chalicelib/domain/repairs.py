@@ -187,7 +187,7 @@ def rebuilt(
     of those that are due by `today`. And no BALANCE where a day that is there holds something else than it should. Staff
     has it done `in_any_case`: what is due by `today` then counts as matured.
     """
-    lost = sorted(at for of, at in _known(books) - books.present if of == account and at != BALANCE)
+    lost = sorted(gone(books, account) - {BALANCE})
     due = [at for at in lost if _is_due(at, today)]
     base = books.expected.get((account, "available"), 0)
     sum_due = sum(books.expected.get((account, at), 0) for at in due)
@@ -204,6 +204,11 @@ def rebuilt(
         figures = {"available": base + sum_due, **left}
         found.append(Rebuilt(account, BALANCE, figures, due=True))
     return found
+
+
+def gone(books: Books, account: str) -> set[str]:
+    """The items of the account that its entries speak of, and that are not there."""
+    return {at for of, at in _known(books) - books.present if of == account}
 
 
 def _agrees(books: Books, account: str, at: str) -> bool:

@@ -7,15 +7,16 @@ An item that changed meanwhile is passed over: what was read of it is of no one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
 from zlib import crc32
 
 from chalicelib.domain import proof
-from chalicelib.domain.books import Books, add_item, whole_day
+from chalicelib.domain.books import BALANCE, Books, add_item, day_item, whole_day
 from chalicelib.domain.payouts import Payout
+from chalicelib.domain.postings import Charge, Entry, Posting
 from chalicelib.domain.proof import Mismatch
 from chalicelib.settings import settings
 from chalicelib.store import payouts
@@ -115,6 +116,34 @@ def mismatches(books: Books) -> list[Mismatch]:
 def payouts_in(books: Books) -> Iterable[Payout]:
     """The payouts that the account's entries name."""
     return payouts.get_many(sorted({what.split(" ")[1] for _, what in books.moved})).values()
+
+
+def was_lost(progress: Progress, postings: Sequence[Posting]) -> bool:
+    """Whether these never came: an item that they would have changed is there and adds up without them. Else their entries
+    are gone, and what they moved is still where it went. Items that are gone, too, say nothing; if all are, both come to
+    the same."""
+    add_up = [sums for posting in postings for charge in posting.charges for sums in _charge_adds_up(progress, charge)]
+    for entry in (each for posting in postings for each in posting.entries):
+        books = steady(entry.account)
+        if books is None:
+            return False
+        add_up += _adds_up(books, entry)
+    return any(add_up) or not add_up
+
+
+def _charge_adds_up(progress: Progress, charge: Charge) -> list[bool]:
+    key = f"{charge.account}|DAY#{charge.bucket.day}"
+    known = key in progress.seen and key not in progress.busy
+    return [progress.before[key] == progress.charged.get(key, [0, 0])] if known else []
+
+
+def _adds_up(books: Books, entry: Entry) -> list[bool]:
+    key = entry.account, day_item(entry.bucket)
+    late = key in books.matured
+    if key not in books.present or (late and (entry.account, BALANCE) not in books.present):
+        return []
+    off = {each.what.split(" ")[0] for each in mismatches(books)}
+    return [not off & ({key[1], "available"} if late else {key[1]})]
 
 
 def compare_totals(progress: Progress) -> None:

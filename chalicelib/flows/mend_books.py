@@ -8,19 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from msgspec import structs
 
-from chalicelib.domain.books import BALANCE, MONEY, Books, day_item
+from chalicelib.domain.books import BALANCE, MONEY, Books
 from chalicelib.domain.buckets import day_of
 from chalicelib.domain.orders import Order
 from chalicelib.domain.postings import Entry, Posting, charges
 from chalicelib.domain.proof import Mismatch, payouts
-from chalicelib.domain.repairs import Lack, counted_on, destinations, rebuilt
-from chalicelib.flows.compare_ledger import Part, mismatches, payouts_in, steady
+from chalicelib.domain.repairs import Lack, counted_on, destinations, gone, rebuilt
+from chalicelib.flows.compare_ledger import Part, mismatches, payouts_in, steady, was_lost
 from chalicelib.flows.compare_orders import entries_due, looked_at, on_its_way
+from chalicelib.flows.post_change import said
 from chalicelib.flows.post_commissions import post_commissions
+from chalicelib.observe import logger
 from chalicelib.settings import settings
 from chalicelib.store import audit, mended
 from chalicelib.store import payouts as payout_store
@@ -35,14 +38,14 @@ class Mending:
 
     def __init__(self, progress: Progress, part: Part, at: datetime, correct: bool, by: str) -> None:
         self.progress, self.part, self.at, self.correct, self.by = progress, part, at, correct, by
-        self.off = {(each.account, each.what.split(" ")[0]) for each in progress.findings if each.kind == "total"}
 
     def go(self, goes_on: Callable[[], bool]) -> bool:
         """Deals with what was found, in the order in which it follows from each other. False if it was told to
         stop: there may be more."""
         steps: tuple[tuple[Kind, Callable[[str], None]], ...] = (
             ("payout", self._payout),
-            ("order", self._order),
+            ("order", partial(self._order, lost=False)),
+            ("order", partial(self._order, lost=True)),
             ("account", self._account),
             ("total", self._total),
             ("tax", self._leave),
@@ -85,7 +88,8 @@ class Mending:
 
     # -------------------------------------------------------------- orders
 
-    def _order(self, order_id: str) -> None:
+    def _order(self, order_id: str, lost: bool) -> None:
+        """What is gone is put back first: the days that it moved then add up, and show what was never posted (`lost`)."""
         found = looked_at(order_id)
         if found is None or on_its_way(found[2], self.at):
             self._settle("order", order_id, lambda _: None)  # it arrived since
@@ -93,31 +97,38 @@ class Mending:
         image, _, lacking = found
         if not lacking.postings:
             outcome: Outcome = "left"
-        elif self._was_lost(lacking):
-            results = {each.result for each in post_commissions(lacking.postings)}
-            outcome = "left" if "refused" in results else "posted"
-            self.progress.posted += outcome == "posted"
-        else:
+        elif not (lacking.absent and was_lost(self.progress, lacking.postings)):
             outcome = self._restored(image, lacking)
+        elif lost:
+            outcome = self._posted(lacking)
+        else:
+            return
         self._settle("order", order_id, lambda _: outcome)
 
-    def _was_lost(self, lacking: Lack) -> bool:
-        """Whether the posting never came: whole, and no item that it would have changed is off. Else its entries are gone,
-        and what they moved is still where it went."""
-        if not lacking.absent:
-            return False
+    def _posted(self, lacking: Lack) -> Outcome:
+        """What it adds to is put back before: an item that it had to begin anew would hide that it was gone."""
         for posting in lacking.postings:
-            if any((charge.account, f"DAY#{charge.bucket.day}") in self.off for charge in posting.charges):
-                return False
-            for entry in posting.entries:
-                books = steady(entry.account)
-                if books is None:
-                    return False
-                day = day_item(entry.bucket)
-                touched = {day, "available"} if (entry.account, day) in books.matured else {day}
-                if touched & {each.what.split(" ")[0] for each in mismatches(books)}:
-                    return False
-        return True
+            for charge in posting.charges:
+                key = f"{charge.account}|DAY#{charge.bucket.day}"
+                if key in self.progress.charged and key not in self.progress.seen:
+                    self._total(key)
+            for account in dict.fromkeys(entry.account for entry in posting.entries):
+                books = steady(account)
+                if books and gone(books, account):
+                    self._account(account)
+                    books = steady(account)
+                if books is None or gone(books, account):
+                    return "left"
+        if "refused" in {each.result for each in post_commissions(lacking.postings)}:
+            return "left"
+        logger.info("posted", extra={"postings": [said(posting) for posting in lacking.postings]})
+        self.progress.posted += 1
+        for posting in lacking.postings:
+            for key, amount in (each for entry in posting.entries for each in _charged(entry)):
+                for sums in (self.progress.before.get(key), self.progress.charged.get(key)):
+                    if sums:
+                        sums[0], sums[1] = sums[0] + amount, sums[1] + max(0, amount)
+        return "posted"
 
     def _restored(self, image: Order, lacking: Lack) -> Outcome:
         written_at = {written.revision: written.at for written in image.written}
@@ -201,20 +212,22 @@ class Mending:
         progress = self.progress
         stored = {key: progress.before[key] for key in progress.before if key in progress.seen and _of(key, day)}
         should = {key: sums for key, sums in progress.charged.items() if _of(key, day)}
-        gone = [key for key in should if key not in stored]
-        after = _sum([*stored.values(), *(should[key] for key in gone)])
-        if _sum(stored.values()) == _sum(should.values()) and not (gone and day not in stored):
+        absent = [key for key in should if key not in stored]
+        after = _sum([*stored.values(), *(should[key] for key in absent)])
+        if _sum(stored.values()) == _sum(should.values()) and not (absent and day not in stored):
             self._settle("total", day, lambda _: None)  # it followed from entries that are back
             return
         outcome: Outcome = "left"
-        if gone and day not in stored and after == _sum(should.values()):
-            for key in gone:
+        if absent and day not in stored and after == _sum(should.values()):
+            for key in absent:
                 amount, returned = should[key]
                 figures = {"amount": amount, "returned": returned}
                 record = self._record("ledger.rebuild", f"{account} {key.partition('|')[2]}", figures)
                 if mended.put_if_gone(mended.total(account, key.partition("|")[2], figures), record):
                     outcome = "rebuilt"
-        elif self.correct and not gone and len(stored) == 1:
+                    progress.before[key] = [amount, returned]
+                    progress.seen.add(key)
+        elif self.correct and not absent and len(stored) == 1:
             [key] = stored
             both = zip(("amount", "returned"), stored[key], should.get(key, [0, 0]), strict=True)
             figures_off = {name: (has, wanted) for name, has, wanted in both if has != wanted}

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from chalicelib.domain.errors import Busy, Conflict, FenrunError
 from chalicelib.domain.repairs import covered, lack
-from chalicelib.flows.post_change import posting_of
+from chalicelib.flows.post_change import posting_of, said, trace_of
 from chalicelib.flows.post_commissions import post_commissions
 from chalicelib.observe import logger
 from chalicelib.store import audit, dead_letters, orders, repairs
@@ -104,6 +104,8 @@ def _posted(order_id: str, change: dict[str, Any]) -> tuple[Literal["posted", "k
     if posting is None or int(posting.key.rpartition("@")[2]) in covered(entries):
         return "known", None
     [outcome] = post_commissions([posting])
+    if outcome.result == "applied":
+        logger.info("posted", extra={"postings": [said(posting, trace_of(change))]})
     return {"applied": "posted", "already_applied": "known", "refused": "refused"}[outcome.result], outcome.reason  # type: ignore[return-value]
 
 

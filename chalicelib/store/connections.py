@@ -9,7 +9,7 @@ from msgspec import Struct, convert, to_builtins
 
 from chalicelib.domain.deliveries import ConnectionSettings
 from chalicelib.settings import settings
-from chalicelib.store import cursors
+from chalicelib.store import kinds
 from chalicelib.store.dynamo import send
 from chalicelib.store.items import from_item, to_item
 from chalicelib.store.keys import from_stamp, stamp
@@ -46,17 +46,8 @@ def get(connection_id: str) -> Stored | None:
 
 def all_of_them(limit: int, cursor: str | None) -> tuple[list[Stored], str | None]:
     """Connections that stand, by id, and where the next page begins."""
-    start = cursors.opened(cursor, "id", kind=_KIND)
-    answer = send(
-        "query",
-        TableName=settings().settings_table,
-        KeyConditionExpression="kind = :kind",
-        ExpressionAttributeValues=to_item({":kind": _KIND}),
-        Limit=limit,
-        **({"ExclusiveStartKey": start} if start else {}),
-    )
-    found = [_from(from_item(item)) for item in answer["Items"]]
-    return [each for each in found if not each.deleted], cursors.sealed(answer.get("LastEvaluatedKey"))
+    items, following = kinds.page(_KIND, limit, cursor)
+    return [found for found in map(_from, items) if not found.deleted], following
 
 
 def put(connection: Stored, *also: dict[str, Any]) -> bool:

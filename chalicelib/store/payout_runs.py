@@ -17,7 +17,7 @@ from msgspec import Struct, convert, field
 
 from chalicelib.domain.errors import NotFound
 from chalicelib.settings import settings
-from chalicelib.store import cursors
+from chalicelib.store import kinds
 from chalicelib.store.dynamo import ConditionFailed, send
 from chalicelib.store.items import from_item, to_item
 from chalicelib.store.keys import stamp
@@ -83,17 +83,8 @@ def get(run_id: str) -> Run:
 
 def page(limit: int, cursor: str | None) -> tuple[list[Run], str | None]:
     """The runs, the newest first, and where the next page begins."""
-    start = cursors.opened(cursor, "id", kind=_KIND)
-    answer = send(
-        "query",
-        TableName=settings().settings_table,
-        KeyConditionExpression="kind = :kind",
-        ExpressionAttributeValues=to_item({":kind": _KIND}),
-        ScanIndexForward=False,
-        Limit=limit,
-        **({"ExclusiveStartKey": start} if start else {}),
-    )
-    return [_run(from_item(item)) for item in answer["Items"]], cursors.sealed(answer.get("LastEvaluatedKey"))
+    items, following = kinds.page(_KIND, limit, cursor, newest_first=True)
+    return [_run(item) for item in items], following
 
 
 def unfinished(run_id: str) -> list[Run]:

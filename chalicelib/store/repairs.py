@@ -15,7 +15,7 @@ from msgspec import Struct, convert, field, json, structs
 
 from chalicelib.domain.proof import Mismatch
 from chalicelib.settings import settings
-from chalicelib.store import cursors, files
+from chalicelib.store import files, kinds
 from chalicelib.store.batch import read, ref
 from chalicelib.store.dynamo import ConditionFailed, send
 from chalicelib.store.items import from_item, to_item
@@ -143,20 +143,8 @@ def get(repair_id: str) -> Repair | None:
 
 def page(limit: int, cursor: str | None) -> tuple[list[Repair], str | None]:
     """The runs, the newest first, and where the next page begins."""
-    after = cursors.opened(cursor, "id", kind=_KIND)
-    answer = send(
-        "query",
-        TableName=settings().settings_table,
-        KeyConditionExpression="kind = :kind",
-        ExpressionAttributeValues=to_item({":kind": _KIND}),
-        ScanIndexForward=False,
-        ConsistentRead=True,
-        Limit=limit,
-        **({"ExclusiveStartKey": after} if after else {}),
-    )
-    return [convert(from_item(item), Repair) for item in answer["Items"]], cursors.sealed(
-        answer.get("LastEvaluatedKey")
-    )
+    items, following = kinds.page(_KIND, limit, cursor, newest_first=True, consistent=True)
+    return [convert(item, Repair) for item in items], following
 
 
 def progress(repair: Repair) -> Progress:

@@ -7,9 +7,8 @@ from typing import Any
 
 from chalice import Blueprint
 
-from chalicelib.domain.accounts import payee
 from chalicelib.domain.postings import Posting
-from chalicelib.flows.post_change import posting_of
+from chalicelib.flows.post_change import posting_of, said, trace_of
 from chalicelib.flows.post_commissions import post_commissions
 from chalicelib.observe import count, logger, observed
 from chalicelib.store.transactions import deadline
@@ -58,23 +57,17 @@ def commissions(event: Any) -> dict[str, list[dict[str, str]]]:
         count("Orders", int("OldImage" not in record["dynamodb"]))
         if posting:
             postings.append((number, posting))
-            traces[posting.key] = record["dynamodb"]["NewImage"].get("trace", {}).get("S", "")
+            traces[posting.key] = trace_of(record["dynamodb"])
     outcomes = post_commissions([posting for _, posting in postings])
     posted = []
     for (number, posting), outcome in zip(postings, outcomes, strict=True):
         if outcome.result != "refused":
-            posted.append(_said(posting, traces[posting.key]))
+            posted.append(said(posting, traces[posting.key]))
             continue
-        about = {"posting": posting.key, "reason": outcome.reason} | _said(posting, traces[posting.key])
+        about = {"posting": posting.key, "reason": outcome.reason} | said(posting, traces[posting.key])
         logger.error("a posting is refused", extra=about)
         failed.append(number)
     count("RecordsFailed", len(failed))
     if posted:
         logger.info("posted", extra={"postings": posted})
     return {"batchItemFailures": [{"itemIdentifier": number} for number in failed]}
-
-
-def _said(posting: Posting, trace: str) -> dict[str, Any]:
-    """What leads from the request to whoever is paid for it."""
-    who = sorted({payee(entry.account)[0] for entry in posting.entries})
-    return {"order": posting.entries[0].order_id, "distributors": who, **({"correlation_id": trace} if trace else {})}
