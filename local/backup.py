@@ -85,7 +85,7 @@ def _copy(account: Account, name: str, now: StackState, folder: Path, say: Say) 
         with ThreadPoolExecutor(_THREADS) as threads:
             jobs = {each: threads.submit(_copy_table, account, folder, each, tables[each]) for each in tables}
             copied = {each: job.result() for each, job in jobs.items()}
-        found = proved(partial(read_items, folder), taken_at)
+        found = proved(partial(read_items, folder), taken_at, now.parameters["TimeZone"])
         if is_exact(found) or attempt == _ATTEMPTS:
             break
         say(f"written to meanwhile: copying again ({attempt} of {_ATTEMPTS})")

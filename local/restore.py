@@ -126,7 +126,8 @@ def _prove(account: Account, manifest: Manifest, tables: dict[str, str]) -> None
             raise CloudError(
                 f"{logical_id} holds other items than the copy: {there.items} there, {copied.items} copied"
             )
-    found = proved(lambda logical_id: items(account, tables[logical_id]), manifest.taken_at)
+    zone = manifest.parameters["TimeZone"]
+    found = proved(lambda logical_id: items(account, tables[logical_id]), manifest.taken_at, zone)
     if found != manifest.proof:
         raise CloudError(f"the books differ from the copied ones: {found}")
 

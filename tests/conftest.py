@@ -11,12 +11,20 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from chalicelib.observe import logger
 from chalicelib.store.connection import client, shared
 from local import cloud
 from local.stack import Stack
 from local.stack import client as local_client
 from tests.containers import SECRET, become, become_local, forget
 from tests.tables import create_tables
+
+
+@pytest.fixture(autouse=True)
+def nothing_said_before() -> Iterator[None]:
+    """A test that calls a flow outside of a frame leaves the flow's names on the logger, which all tests share."""
+    yield
+    logger.thread_safe_clear_keys()
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ class Books(Struct):
     entries: int = 0
 
     @staticmethod
-    def empty(time_zone: str = "Asia/Shanghai", orders: bool = True) -> Books:
+    def empty(time_zone: str, orders: bool = True) -> Books:
         sums: list[Totals] = [defaultdict(int) for _ in range(5)]
         by_order: Any = defaultdict(lambda: defaultdict(Counter))
         by_merchant: Any = defaultdict(lambda: defaultdict(int))
