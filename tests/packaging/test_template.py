@@ -127,13 +127,15 @@ def test_a_failed_schedule_is_kept(cloudformation: Template) -> None:
     assert [i["Properties"]["DestinationConfig"]["OnFailure"]["Destination"] for i in invocations] == [queue] * 7
 
 
-def test_each_function_has_an_alarm_for_its_errors(cloudformation: Template) -> None:
-    """The errors of the one that answers requests are those of the API."""
+def test_what_fails_for_good_calls_somebody(cloudformation: Template) -> None:
+    """Where the runs of every function end that no retry made good: in a queue, in discarded records, or in an answer."""
     alarms = [alarm["Properties"] for alarm in resources(cloudformation, "AWS::CloudWatch::Alarm").values()]
+    dead_letters = {name for name in resources(cloudformation, "AWS::SQS::Queue") if name.endswith("Failures")}
 
-    watched = {a["Dimensions"][0]["Value"]["Ref"] for a in alarms if a["MetricName"] == "Errors"}
+    watched = {a["Dimensions"][0]["Value"]["Fn::GetAtt"][0] for a in alarms if a["Namespace"] == "AWS/SQS"}
 
-    assert watched == FUNCTIONS - {"APIHandler"}
+    assert watched == dead_letters == {"ScheduleFailures", "SettlementFailures"}
+    assert {"OnFailureDestinationDeliveredEventCount", "DroppedEventCount"} <= {a["MetricName"] for a in alarms}
     assert [a["Namespace"] for a in alarms if a["MetricName"] == "5XXError"] == ["AWS/ApiGateway"]
     assert all(alarm["AlarmActions"] == [{"Ref": "Alarms"}] for alarm in alarms)
 
