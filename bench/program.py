@@ -88,16 +88,19 @@ def request(method: str, route: str, key: str, body: Any = None, **path: str) ->
 
 @contextmanager
 def said() -> Iterator[io.StringIO]:
-    """What the container logs meanwhile: its lines, and its metrics."""
+    """What the container logs meanwhile: its lines, and its metrics. Once: MiniStack gives this process a handler of all
+    loggers, which on Lambda leaves ours alone."""
     from chalicelib.observe import logger
 
     lines, handler = io.StringIO(), logger.registered_handler
-    before = handler.setStream(lines)
+    before, ours = handler.setStream(lines), logging.getLogger(logger.name)
+    ours.propagate = False
     try:
         with redirect_stdout(lines):
             yield lines
     finally:
         handler.setStream(before)
+        ours.propagate = True
 
 
 def settled_memory() -> None:
