@@ -92,7 +92,7 @@ def counted(items: Iterable[Item]) -> TableCopy:
 
 def proved(items: Any, now: datetime, time_zone: str) -> Proof:
     """The proof of the books that `items` gives, by the table's logical id: what `GET /v1/ledger/verify` would say."""
-    books = Books.empty(time_zone)
+    books = Books(time_zone)
     for item in items("LedgerTable"):
         add_item(books, from_item(item))
     payouts, totals = sorted_out(map(from_item, items("PayoutsTable")))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from chalicelib.domain import accounts
 from chalicelib.domain.buckets import Bucket, day_of
@@ -19,6 +19,18 @@ STATISTICS = ("direct", "indirect", "reversals", "orders", "sales")
 MONEY = ("available", "in_flight", "paid")
 
 
+def _totals() -> Totals:
+    return defaultdict(int)
+
+
+def _by_order() -> Any:
+    return defaultdict(lambda: defaultdict(Counter))
+
+
+def _by_merchant() -> Any:
+    return defaultdict(lambda: defaultdict(int))
+
+
 class Books(Struct):
     """Sums by account. `expected` is what the entries say must be `stored` in each item, and `counted` the same for its
     statistics, which it has `told`; `needed` are the items that must be there, `present` those that are, `matured` the days
@@ -26,47 +38,21 @@ class Books(Struct):
     merchant, which takes memory for each of them."""
 
     time_zone: str
-    orders: bool
-    stored: Totals
-    expected: Totals
-    told: Totals
-    counted: Totals
-    present: set[tuple[str, str]]
-    needed: set[tuple[str, str]]
-    matured: dict[tuple[str, str], datetime]
-    held: set[tuple[str, str]]
-    moved: Totals
-    earned: dict[str, dict[tuple[str, Bucket], Counter[str]]]
-    charged: dict[tuple[str, str], dict[tuple[str, int, Bucket], int]]
-    postings: set[tuple[str, int]]
-    accounts: set[str]
+    orders: bool = True
+    stored: Totals = field(default_factory=_totals)
+    expected: Totals = field(default_factory=_totals)
+    told: Totals = field(default_factory=_totals)
+    counted: Totals = field(default_factory=_totals)
+    present: set[tuple[str, str]] = field(default_factory=set)
+    needed: set[tuple[str, str]] = field(default_factory=set)
+    matured: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    held: set[tuple[str, str]] = field(default_factory=set)
+    moved: Totals = field(default_factory=_totals)
+    earned: dict[str, dict[tuple[str, Bucket], Counter[str]]] = field(default_factory=_by_order)
+    charged: dict[tuple[str, str], dict[tuple[str, int, Bucket], int]] = field(default_factory=_by_merchant)
+    postings: set[tuple[str, int]] = field(default_factory=set)
+    accounts: set[str] = field(default_factory=set)
     entries: int = 0
-
-    @staticmethod
-    def empty(time_zone: str, orders: bool = True) -> Books:
-        sums: list[Totals] = [defaultdict(int) for _ in range(5)]
-        by_order: Any = defaultdict(lambda: defaultdict(Counter))
-        by_merchant: Any = defaultdict(lambda: defaultdict(int))
-        stored, expected, told, counted, moved = sums
-        items: list[set[Any]] = [set() for _ in range(5)]
-        present, needed, held, postings, of_accounts = items
-        return Books(
-            time_zone=time_zone,
-            orders=orders,
-            stored=stored,
-            expected=expected,
-            told=told,
-            counted=counted,
-            present=present,
-            needed=needed,
-            matured={},
-            held=held,
-            moved=moved,
-            earned=by_order,
-            charged=by_merchant,
-            postings=postings,
-            accounts=of_accounts,
-        )
 
 
 def day_item(bucket: Bucket) -> str:

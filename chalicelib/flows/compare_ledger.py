@@ -74,7 +74,7 @@ def ledger_pages(progress: Progress, goes_on: Callable[[], bool]) -> bool:
 
 
 def _fresh() -> Books:
-    return Books.empty(settings().time_zone, orders=False)
+    return Books(settings().time_zone, orders=False)
 
 
 def _visit(progress: Progress, item: dict[str, Any]) -> None:

@@ -78,7 +78,7 @@ def _look_again(progress: Progress, order_id: str, at: datetime) -> None:
     if on_its_way(lacking, at):
         progress.in_transit += 1
         return
-    books = Books.empty(settings().time_zone)
+    books = Books(settings().time_zone)
     for entry in entries:
         add_item(books, entry)
     unclear = [Mismatch("", f"order {order_id}", 0, 1)]

@@ -255,7 +255,7 @@ def _charged(entry: Entry) -> list[tuple[str, int]]:
 def _left(books: Books) -> dict[str, int]:
     """What the account's payouts say is in flight, and paid."""
     sums = {"in_flight": 0, "paid": 0}
-    for each in payouts(Books.empty(books.time_zone), list(payouts_in(books))):
+    for each in payouts(Books(books.time_zone), list(payouts_in(books))):
         if each.what in sums:
             sums[each.what] += each.computed
     return sums

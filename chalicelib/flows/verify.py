@@ -51,7 +51,7 @@ def verify(now: datetime, distributor_id: str | None = None, as_of: datetime | N
 
 
 def _read(items: Iterable[dict[str, Any]]) -> Books:
-    books, until = Books.empty(settings().time_zone), time.monotonic() + _LONGEST_SECONDS
+    books, until = Books(settings().time_zone), time.monotonic() + _LONGEST_SECONDS
     for item in items:
         add_item(books, item)
         if time.monotonic() > until:
@@ -146,7 +146,7 @@ def _as_of(as_of: datetime, distributor_id: str | None) -> Proof:
     else:
         items = reads.whole_ledger()
     limit = keys.entry(as_of, "", "").rstrip("#") + "~"
-    books = Books.empty(settings().time_zone)
+    books = Books(settings().time_zone)
     sums: dict[str, int] = {}
     found = []
     for item in items:

@@ -73,7 +73,7 @@ def history(*images: Order, **more: Any) -> list[Item]:
 
 
 def read(found: Iterable[Item]) -> Books:
-    books = Books.empty("Asia/Shanghai")
+    books = Books("Asia/Shanghai")
     for each in found:
         add_item(books, each)
     return books

@@ -108,9 +108,9 @@ def test_whatever_happens_to_an_order_its_books_pass(parts, attributions):
 
 
 def test_empty_books_pass():
-    assert proof.balances(Books.empty("Asia/Shanghai"), True) == []
-    assert proof.imbalance(Books.empty("Asia/Shanghai")) == {}
-    assert proof.order(Books.empty("Asia/Shanghai"), Order(facts=paid(line(1)), revision=1, recorded_at=at())) == []
+    assert proof.balances(Books("Asia/Shanghai"), True) == []
+    assert proof.imbalance(Books("Asia/Shanghai")) == {}
+    assert proof.order(Books("Asia/Shanghai"), Order(facts=paid(line(1)), revision=1, recorded_at=at())) == []
 
 
 def test_a_balance_that_is_off_is_named():
@@ -344,7 +344,7 @@ def test_whichever_item_is_lost_is_noticed(parts, attributions):
 def test_the_second_level_is_proved_where_the_first_has_nobody():
     second = order(FIRST.facts, terms(direct=None))
 
-    assert proof.order(Books.empty("Asia/Shanghai"), second) == [Mismatch(BOB, "order o-1 2026-03-01", 0, 30)]
+    assert proof.order(Books("Asia/Shanghai"), second) == [Mismatch(BOB, "order o-1 2026-03-01", 0, 30)]
 
 
 def _clearing(amount):

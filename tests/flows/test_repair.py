@@ -101,7 +101,7 @@ def test_any_1000_items_are_missed_when_they_are_gone(before: Books_, monkeypatc
     while sum(map(len, groups)) < 1000:
         groups.append(set(dice.sample(range(len(items)), dice.choice([1, 1, 2, 5, 20]))))
     for lost in groups:
-        books = Books.empty(settings().time_zone)
+        books = Books(settings().time_zone)
         for i, item in enumerate(items):
             if i not in lost:
                 add_item(books, item)
