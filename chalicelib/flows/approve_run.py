@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from chalicelib.domain.errors import Conflict
 from chalicelib.flows.decide_payout import decide_payout
-from chalicelib.store import payout_runs, payouts
+from chalicelib.store import open_index, payout_runs, payouts
 
 _PAGE = 50
 
@@ -26,12 +26,14 @@ def approve_run(run_id: str, by: str, now: datetime, goes_on: Callable[[], bool]
 
     Raises `NotFound`. What somebody else decides on meanwhile is left alone.
     """
-    made_by = f"run:{payout_runs.get(run_id).id}"
-    approved, cursor = 0, None
+    run = payout_runs.get(run_id)
+    approved, cursor = 0, open_index.since("requested", run.at)
     while goes_on():
         page, cursor = payouts.unfinished("requested", _PAGE, cursor)
         for payout in page:
-            if payout.requested_by == made_by:
+            if payout.created_at > run.at:  # a run's payouts are of its own time
+                return Approved(approved, more=False)
+            if payout.requested_by == f"run:{run.id}":
                 approved += _approve(payout.id, by, now)
         if cursor is None:
             return Approved(approved, more=False)

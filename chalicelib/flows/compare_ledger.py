@@ -7,19 +7,21 @@ An item that changed meanwhile is passed over: what was read of it is of no one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
 from zlib import crc32
 
-from chalicelib.domain import proof
+from chalicelib.domain import accounts, proof
 from chalicelib.domain.books import BALANCE, Books, add_item, day_item, whole_day
+from chalicelib.domain.buckets import day_of
 from chalicelib.domain.payouts import Payout
 from chalicelib.domain.postings import Charge, Entry, Posting
 from chalicelib.domain.proof import Mismatch
 from chalicelib.settings import settings
-from chalicelib.store import payouts
+from chalicelib.store import keys, payouts
 from chalicelib.store import proof as reads
 from chalicelib.store.repairs import Progress
 
@@ -49,23 +51,26 @@ def totals_page(progress: Progress, part: Part) -> None:
                 progress.before[f"{item['account']}|{item['at']}"] = [item.get("amount", 0), item.get("returned", 0)]
 
 
-def ledger_pages(progress: Progress, goes_on: Callable[[], bool]) -> bool:
+def ledger_pages(progress: Progress, part: Part, goes_on: Callable[[], bool]) -> bool:
     """Holds every item against the entries of its account. False if it was told to stop, which it does at the end of an
     account, and not before the first."""
-    books, border, last = _fresh(), progress.after, progress.after
+    books, entered, border, last = _fresh(), Counter[str](), progress.after, progress.after
     after = progress.after
     while True:
         items, after = reads.ledger_page(after)
         for item in items:
             if books.accounts and item["account"] not in books.accounts:
-                _finish(progress, books)
-                books, border = _fresh(), last
+                _finish(progress, books, entered)
+                books, entered, border = _fresh(), Counter[str](), last
             add_item(books, item)
+            for key, amount in _charges_of(item):
+                if part.has(key):
+                    entered[key] += amount
             last = {name: {"S": item[name]} for name in ("account", "at")}
             if not item["account"].startswith("distributor:"):
                 _visit(progress, item)
         if after is None:
-            _finish(progress, books)
+            _finish(progress, books, entered)
             progress.after = None
             return True
         if border != progress.after and not goes_on():
@@ -86,7 +91,18 @@ def _visit(progress: Progress, item: dict[str, Any]) -> None:
         progress.seen.add(key)
 
 
-def _finish(progress: Progress, books: Books) -> None:
+def _charges_of(item: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """What an entry charges to merchants, by account and day."""
+    if "order_id" not in item:
+        return []
+    currency, at = accounts.payee(item["account"])[1], keys.total_day(item["day"])
+    parts = item["merchants"].items()
+    return [(f"{accounts.merchant(each, currency, item['order_id'])}|{at}", -amount) for each, amount in parts]
+
+
+def _finish(progress: Progress, books: Books, entered: Mapping[str, int]) -> None:
+    for key, amount in entered.items():
+        progress.entered[key] = progress.entered.get(key, 0) + amount
     progress.accounts += len(books.accounts)
     progress.entries += books.entries
     for account in books.accounts:
@@ -118,36 +134,44 @@ def payouts_in(books: Books) -> Iterable[Payout]:
     return payouts.get_many(sorted({what.split(" ")[1] for _, what in books.moved})).values()
 
 
-def was_lost(progress: Progress, postings: Sequence[Posting]) -> bool:
-    """Whether these never came: an item that they would have changed is there and adds up without them. Else their entries
-    are gone, and what they moved is still where it went. Items that are gone, too, say nothing; if all are, both come to
-    the same."""
-    add_up = [sums for posting in postings for charge in posting.charges for sums in _charge_adds_up(progress, charge)]
-    for entry in (each for posting in postings for each in posting.entries):
+def was_lost(progress: Progress, posting: Posting) -> bool | None:
+    """Whether this never came: an item that it would have changed is there and adds up without it. Else its entries are
+    gone, and what they moved is still where it went. Items that are gone, too, say nothing; if all are, both come to the
+    same. None if it cannot be told, because an account does not hold still."""
+    add_up: list[bool | None] = [sums for charge in posting.charges for sums in _charge_adds_up(progress, charge)]
+    for entry in posting.entries:
         books = steady(entry.account)
-        if books is None:
-            return False
-        add_up += _adds_up(books, entry)
-    return any(add_up) or not add_up
+        add_up += _adds_up(books, entry) if books else [None]
+    return True if True in add_up or not add_up else None if None in add_up else False
+
+
+def day_of_charge(charge: Charge) -> str:
+    """The merchant's day that a charge is counted on, as `Progress` names it."""
+    return f"{charge.account}|{keys.total_day(charge.bucket.day)}"
 
 
 def _charge_adds_up(progress: Progress, charge: Charge) -> list[bool]:
-    key = f"{charge.account}|DAY#{charge.bucket.day}"
+    key = day_of_charge(charge)
     known = key in progress.seen and key not in progress.busy
     return [progress.before[key] == progress.charged.get(key, [0, 0])] if known else []
 
 
-def _adds_up(books: Books, entry: Entry) -> list[bool]:
+def _adds_up(books: Books, entry: Entry) -> list[bool | None]:
     key = entry.account, day_item(entry.bucket)
-    late = key in books.matured
-    if key not in books.present or (late and (entry.account, BALANCE) not in books.present):
-        return []
+    late, has_balance = key in books.matured, (entry.account, BALANCE) in books.present
     off = {each.what.split(" ")[0] for each in mismatches(books)}
+    if not (entry.amount or entry.orders or entry.sales) or (late and not has_balance):
+        return []
+    if key not in books.present:
+        # What a day that is gone had held may have matured, and stands in BALANCE.
+        return [False] if has_balance and "available" in off else []
     return [not off & ({key[1], "available"} if late else {key[1]})]
 
 
-def compare_totals(progress: Progress) -> None:
-    """Names the days of merchants, rails and tax that are not what was added up, and did not change meanwhile."""
+def compare_totals(progress: Progress, began: datetime) -> None:
+    """Names the days of merchants, rails and tax that are not what was added up, and did not change meanwhile. Those of
+    rails and tax since the run `began` are left to the next: what came and went again would look unchanged."""
+    today = f"DAY#{day_of(began, settings().time_zone)}"
     stored = {key: sums for key, sums in progress.before.items() if key in progress.seen}
     by_day: dict[str, set[str]] = {}
     for key in stored.keys() | progress.charged.keys():
@@ -155,14 +179,16 @@ def compare_totals(progress: Progress) -> None:
         by_day.setdefault(f"{account}|{whole_day(at)}", set()).add(key)
     none = [0, 0]
     for day, of_day in sorted(by_day.items()):
+        account, _, on = day.partition("|")
+        if not account.startswith("merchant:") and on >= today:
+            progress.busy.add(day)
         if day in progress.busy:
             continue
-        account, _, at = day.partition("|")
         for i, name in enumerate(("", " returned")):
             has = sum(stored.get(key, none)[i] for key in of_day)
             should = sum(progress.charged.get(key, none)[i] for key in of_day)
             if has != should:
-                progress.note("total", day, [Mismatch(account, at + name, has, should)])
+                progress.note("total", day, [Mismatch(account, on + name, has, should)])
         for key in sorted(of_day - stored.keys()):
             if day not in stored and not any(each.subject == day for each in progress.findings[-2:]):
                 progress.note("total", day, [Mismatch(account, f"{key.partition('|')[2]} missing", 0, 1)])

@@ -1,8 +1,10 @@
-"""Orders held against their entries, and payouts against theirs: page by page, in memory that does not grow with them."""
+"""Orders held against their entries, and payouts against theirs: page by page. What is kept while all is read is bounded by
+`Part`, which looks at some of it each night."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +19,7 @@ from chalicelib.domain.payouts import BACK, Payout
 from chalicelib.domain.proof import Mismatch
 from chalicelib.domain.repairs import Lack, lack
 from chalicelib.flows.compare_ledger import Part
+from chalicelib.observe import logger
 from chalicelib.settings import settings
 from chalicelib.store import keys, orders
 from chalicelib.store import proof as reads
@@ -26,33 +29,46 @@ from chalicelib.store.repairs import Progress
 _PAGE = 50
 _STREAMS_MINUTES, _STREAMS_HOURS = timedelta(minutes=15), timedelta(hours=24)
 """A change may be on its way this long; and a stream forgets what it did not deliver."""
+_UNREADABLE = (DecodeError, ValidationError, LookupError, ArithmeticError, ValueError, TypeError, AttributeError)
+"""What an image raises that is not what it should be."""
 
 
 def orders_page(progress: Progress, part: Part, at: datetime) -> None:
     """Holds a page of orders against their entries, and adds up what these charge to merchants."""
     items, progress.after = reads.orders_page(progress.after, _PAGE)
     progress.orders += len(items)
-    images = [image for item in items if (image := _image(progress, item))]
-    booked = reads.entries_of(images)
-    for image in images:
-        entries = booked[image.facts.order_id]
-        for key, charged in _charged(entries).items():
-            if part.has(key):
-                sums = progress.charged.setdefault(key, [0, 0])
-                sums[0], sums[1] = sums[0] + charged[0], sums[1] + charged[1]
-        if lack(image, entries):
-            _look_again(progress, image.facts.order_id, at)
-
-
-def _image(progress: Progress, item: dict[str, Any]) -> Order | None:
+    images: list[Order] = []
+    for item in items:
+        with _by_itself(progress, item["id"]):
+            images.append(orders.from_attributes(item))
     try:
-        return orders.from_attributes(item)
-    except (DecodeError, ValidationError, KeyError):
-        progress.note("order", item["id"], [Mismatch("", f"order {item['id']} cannot be read", 1, 0)], "left")
-        return None
+        booked = reads.entries_of(images)
+    except _UNREADABLE:
+        booked = {}
+    for image in images:
+        order_id = image.facts.order_id
+        with _by_itself(progress, order_id):
+            entries = booked[order_id] if booked else reads.entries_of([image])[order_id]
+            for key, (amount, returned) in charged(entries).items():
+                if part.has(key):
+                    sums = progress.charged.setdefault(key, [0, 0])
+                    sums[0], sums[1] = sums[0] + amount, sums[1] + returned
+            if lack(image, entries):
+                _look_again(progress, order_id, at)
 
 
-def _charged(entries: Sequence[dict[str, Any]]) -> dict[str, tuple[int, int]]:
+@contextmanager
+def _by_itself(progress: Progress, order_id: str) -> Iterator[None]:
+    """An order that cannot be read or worked out is named, and does not hold up the others."""
+    try:
+        yield
+    except _UNREADABLE:
+        logger.exception("an order cannot be compared", extra={"order": order_id})
+        progress.note("order", order_id, [Mismatch("", f"order {order_id} cannot be read", 1, 0)], "left")
+
+
+def charged(entries: Sequence[dict[str, Any]]) -> dict[str, tuple[int, int]]:
+    """What these entries charge to merchants, as (amount, returned) by account and day."""
     by_posting: dict[tuple[str, str], dict[tuple[int, Bucket], int]] = {}
     for entry in entries:
         currency = payee(entry["account"])[1]
@@ -115,6 +131,7 @@ def payouts_page(progress: Progress, part: Part) -> None:
                 progress.charged.setdefault(f"{account}|{at}", [0, 0])[0] += amount
         for key, amount in proof.in_tax_year(payout).items():
             _add_tax(progress, part, key, amount)
+    progress.totals += len(totals)
     for key, amount in totals.items():
         _add_tax(progress, part, key, -amount)
     there = read(*(ref(settings().ledger_table, **key) for payout in found for key, _ in entries_due(payout)))

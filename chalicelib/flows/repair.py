@@ -41,15 +41,15 @@ def repair(at: datetime, by: str, correct: bool, remaining: Callable[[], float])
     holder = f"repair {at.isoformat()}"
     if not repairs.take(holder, now, _LEASE_SECONDS):
         return None
-    try:
-        earlier = _unfinished(at)
-        if earlier:
-            earlier = _carried_on(earlier, remaining)
-            if earlier is None or earlier.state != "done":
-                return earlier
-        return _carried_on(repairs.start(at, by, correct, now), remaining)
-    finally:
+    earlier = _unfinished(at)
+    known = _carried_on(earlier, remaining) if earlier else None
+    if earlier is None or (known and known.state == "done"):
+        known = _carried_on(repairs.start(at, by, correct, now), remaining)
+    if known:
+        # Not after an error: the same event comes again, and is let in. Nor where the same event, delivered twice, is
+        # still being worked on.
         repairs.let_go(holder)
+    return known
 
 
 def _unfinished(at: datetime) -> Repair | None:
@@ -107,7 +107,7 @@ def _step(known: Repair, progress: Progress, part: Part, remaining: Callable[[],
             if progress.phase == "payouts":
                 compare_orders.compare_tax(progress)
             elif progress.phase == "ledger":
-                compare_ledger.compare_totals(progress)
+                compare_ledger.compare_totals(progress, known.at)
             progress.phase = _NEXT[progress.phase]
         if not goes_on():
             return
@@ -123,7 +123,7 @@ def _worked(known: Repair, progress: Progress, part: Part, goes_on: Callable[[],
         case "payouts":
             compare_orders.payouts_page(progress, part)
         case "ledger":
-            return compare_ledger.ledger_pages(progress, goes_on)
+            return compare_ledger.ledger_pages(progress, part, goes_on)
         case "mend":
             return Mending(progress, part, known.at, known.correct, known.by).go(goes_on)
     return True

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from chalicelib.domain.contacts import normalise_email, normalise_phone
-from chalicelib.domain.errors import NotAuthenticated
+from chalicelib.domain.errors import NotAuthenticated, NotFound
 from chalicelib.domain.people import Distributor
 from chalicelib.flows import credentials, tokens
 from chalicelib.store import access, distributors, transient
@@ -99,6 +99,23 @@ def log_out(session_id: str, now: datetime) -> None:
 def end_all(kind: tokens.Kind, subject: str, now: datetime) -> None:
     """Ends every session of a person, as when his account is closed; access tokens follow within 60 s."""
     transient.bar_subject(kind, subject, int(now.timestamp()))
+
+
+def set_password(login: str, password: str, now: datetime) -> tokens.Kind:
+    """Gives whoever signs in with this e-mail address or phone another password, and ends their sessions; whose it is.
+
+    For an operator at a terminal. Raises `NotFound` if nobody does, `Malformed` for a password that is too weak.
+    """
+    claim: ContactKind = "email" if "@" in login else "phone"
+    spelled = normalise_email(login) if claim == "email" else normalise_phone(login)
+    blind = tokens.blind(app_secret(), claim, spelled or login)
+    known = _find(claim, blind)
+    if known is None:
+        raise NotFound("NOT_FOUND")
+    credentials.check_password(password)
+    _keep_new_hash(known, blind, credentials.hash_password(password))
+    end_all(known.kind, known.subject, now)
+    return known.kind
 
 
 def identify(token: str, now: datetime) -> tokens.Identity:

@@ -66,9 +66,9 @@ def carry_out(task: Task, goes_on: Callable[[], bool]) -> list[Task]:
         if run_progress.left(run.id):
             return []
         return _tasks(payout_runs.close(run.id), task.day)
-    if run.state != "closed":
+    if run.state not in ("closed", "filed"):
         return []
-    if file_payouts(run, goes_on).state == "closed":
+    if run.state == "closed" and file_payouts(run, goes_on).state == "closed":
         return [Task(run.id, run_progress.FILES, task.day)]
     return [each for later in payout_runs.unfinished(task.day)[:1] for each in _tasks(later, task.day)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
@@ -25,7 +26,10 @@ _RESERVE_SECONDS = 60
 _PAGE = 50
 _EVERY = 5
 """Minutes: so one round an hour begins within the hour's first five."""
-_TURNS: tuple[State, ...] = ("unknown", "submitting", "approved", "submitted", "awaiting_recipient", "manual_review")
+_DOUBTFUL: tuple[State, ...] = ("unknown", "submitting")
+_TURNS: tuple[State, ...] = (*_DOUBTFUL, "approved", "submitted", "awaiting_recipient", "manual_review")
+_SILENT = 3
+"""After so many payouts in a row without an answer, a rail is left alone until the next round."""
 
 
 class Round(Struct, frozen=True):
@@ -39,7 +43,11 @@ class Round(Struct, frozen=True):
 @bp.schedule(Rate(_EVERY, unit=Rate.MINUTES), name="submit")
 @observed
 def submit(event: Any) -> dict[str, int]:
-    """Deals with what is unfinished, those nobody knows about first, until the time is up; the next round goes on."""
+    """Deals with what is unfinished, those nobody knows about first, until the time is up; the next round goes on.
+
+    A rail that is down does not hold up the others: what nobody knows about takes half of the time at most, and nothing
+    more is sent to a rail that does not answer.
+    """
     ends = float("inf")
     if hasattr(event.context, "get_remaining_time_in_millis"):
         ends = time.monotonic() + event.context.get_remaining_time_in_millis() / 1000
@@ -56,15 +64,21 @@ def go_round(at: datetime, left: Callable[[], float]) -> Round:
     """One round at the event's own time; `left`: seconds."""
     seen = moved = failed = 0
     states: dict[str, State] = {}
+    silent: Counter[str] = Counter()
     for payout in _unfinished(left):
         seen += 1
         states[payout.id] = payout.state
+        if payout.state == "approved" and silent[payout.rail] >= _SILENT:
+            continue
         try:
             after = submit_payout(payout.id, at)
         except FenrunError:
             logger.warning("a payout is dealt with later", extra={"payout": payout.id}, exc_info=True)
             failed += 1
+            silent[payout.rail] += 1
             continue
+        unheard = after is not None and after.state == "unknown"
+        silent[payout.rail] = silent[payout.rail] + 1 if unheard else 0
         if after:
             moved += after.state != payout.state
             states[payout.id] = after.state
@@ -74,13 +88,17 @@ def go_round(at: datetime, left: Callable[[], float]) -> Round:
 
 
 def _unfinished(left: Callable[[], float]) -> Iterator[Payout]:
+    whole = left()
     for state in _TURNS:
         cursor: str | None = None
+        kept = whole / 2 if state in _DOUBTFUL else 0
         while True:
             page, cursor = payouts.unfinished(state, _PAGE, cursor, RAIL_SHARDS)
             for payout in page:
                 if left() < _RESERVE_SECONDS:
                     return
+                if left() < kept:
+                    break
                 yield payout
-            if cursor is None:
+            if cursor is None or left() < kept:
                 break

@@ -25,6 +25,8 @@ PREFIX = "aws/lambda/"
 REDRIVEN = "redriven/"
 _HIDDEN_SECONDS = 120
 """For so long nobody else gets a message that is being dealt with."""
+_WAIT_SECONDS = 1
+"""To be told of what any of SQS's machines holds: without waiting, an answer comes from some of them."""
 _MOST = 10
 _THROTTLED = frozenset({"ThrottlingException", "RequestThrottled", "Throttling"})
 """What SQS calls it, with a status below 500."""
@@ -118,6 +120,7 @@ def _messages(queue: str, is_run: bool) -> Iterator[Message]:
             answer = _client("sqs").receive_message(
                 QueueUrl=queue,
                 MaxNumberOfMessages=_MOST,
+                WaitTimeSeconds=_WAIT_SECONDS,
                 VisibilityTimeout=_HIDDEN_SECONDS,
                 MessageAttributeNames=["All"],
             )

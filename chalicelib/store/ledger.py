@@ -1,11 +1,11 @@
-"""The books. `post` applies postings: each at most once, whole or not at all, many in one transaction.
+"""The books. `post` applies postings: each at most once, many in one transaction.
 
 Items of an account (`account`, `at`):
 - `ENTRY#<time>#<posting>#<leg>`: one line of the statement. Put only if absent: it is its own marker, for ever.
 - `DAY#<accrual day>#<hold days>`: the hold bucket and the day's statistics: `pending`, `orders`, `sales`, `direct`,
   `indirect`, `reversals`; `matured_at` once it has matured. Accounts that are not a distributor's have `DAY#<day>` with
   `amount` alone; a merchant's also say how much of it came back (`returned`).
-- `BALANCE`: `available`, `in_flight`, `paid`, `withheld`, `version`.
+- `BALANCE`: `available`, `in_flight`, `paid`, `version`.
 """
 
 from __future__ import annotations

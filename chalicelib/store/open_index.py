@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from chalicelib.store import cursors
 from chalicelib.store.dynamo import send
 from chalicelib.store.items import from_item, to_item
+from chalicelib.store.keys import stamp
 
 
 def page(
@@ -22,6 +24,11 @@ def page(
     keys = sorted((key["open_at"], key["id"]) for each in shards for key in _of(table, index, each, low, high, limit))
     following = to_item({"open_at": keys[limit - 1][0]}) if len(keys) >= limit else None
     return [open_id for _, open_id in keys[:limit]], cursors.sealed(following)
+
+
+def since(state: str, at: datetime) -> str | None:
+    """The cursor from which a page begins with what is in this state since `at`."""
+    return cursors.sealed(to_item({"open_at": f"{state}#{stamp(at)}"}))
 
 
 def older(table: str, index: str, shards: Sequence[str], state: str, before: str) -> int:

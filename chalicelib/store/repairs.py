@@ -6,7 +6,7 @@ one conditional update of the item: of two runs at once only one goes on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Literal
 from uuid import uuid4
@@ -75,8 +75,10 @@ class Progress(Struct, kw_only=True):
     """How far a run has come: the place in the table where its phase goes on, what it counted, and what it found.
 
     `before` and `charged` hold what the days of merchants, rails and tax had when the run began, and what the entries and
-    payouts that it read since say they must have: `[amount, returned]` by account and item. `tax` holds how far running
-    totals are from the payouts. `more`: there was more to find than one run lists."""
+    payouts that it read since say they must have: `[amount, returned]` by account and item. `entered` holds the amounts of
+    merchants' days once more, by all entries that there are, whichever order they are of. `seen` are the days that were
+    still there at the end, `busy` those of which nothing can be said tonight. `lost`: orders with a change that was never
+    posted. `tax` holds how far running totals are from the payouts. `more`: there was more to find than one run lists."""
 
     phase: Phase = "before"
     after: dict[str, Any] | None = None
@@ -88,11 +90,29 @@ class Progress(Struct, kw_only=True):
     posted: int = 0
     before: dict[str, list[int]] = field(default_factory=dict)
     charged: dict[str, list[int]] = field(default_factory=dict)
+    entered: dict[str, int] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     busy: set[str] = field(default_factory=set)
+    lost: set[str] = field(default_factory=set)
     tax: dict[str, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     more: bool = False
+
+    def open(self, kind: Kind) -> list[str]:
+        """What the findings of this kind are about that nobody has dealt with."""
+        found = (each.subject for each in self.findings if each.kind == kind and each.outcome == "found")
+        return list(dict.fromkeys(found))
+
+    def settle(self, kind: Kind, subject: str, outcome: Callable[[Finding], Outcome | None]) -> None:
+        """Notes what became of the open findings about this; None takes one off the list: it followed from another."""
+        kept = []
+        for each in self.findings:
+            if each.kind == kind and each.subject == subject and each.outcome == "found":
+                became = outcome(each)
+                kept += [structs.replace(each, outcome=became)] if became else []
+            else:
+                kept.append(each)
+        self.findings = kept
 
     def note(self, kind: Kind, subject: str, found: Iterable[Mismatch], outcome: Outcome = "found") -> None:
         """Adds to what was found, as long as one run can deal with it; the next one finds the rest."""

@@ -23,7 +23,6 @@ class Balance(Struct, frozen=True, kw_only=True):
     available: int = 0
     in_flight: int = 0
     paid: int = 0
-    withheld: int = 0
 
 
 def query(account: str, low: str, high: str, **options: Any) -> dict[str, Any]:
@@ -74,7 +73,6 @@ def balance(distributor_id: str, currency: str) -> Balance:
                 available=after.get("available", 0),
                 in_flight=after.get("in_flight", 0),
                 paid=after.get("paid", 0),
-                withheld=after.get("withheld", 0),
             )
         before = after
     raise Busy("BUSY")

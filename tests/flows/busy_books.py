@@ -20,12 +20,14 @@ from chalicelib.domain.postings import difference
 from chalicelib.flows.mature import mature
 from chalicelib.flows.post_commissions import post_commissions
 from chalicelib.flows.record_order import record_order
+from chalicelib.flows.repair import read_repair, repair
 from chalicelib.flows.request_payout import request_payout
 from chalicelib.flows.save_plan import save_plan
 from chalicelib.settings import settings
 from chalicelib.store import distributors, payouts
 from chalicelib.store.dynamo import send
 from chalicelib.store.items import from_item, to_item
+from chalicelib.store.repairs import Finding
 from chalicelib.store.statement import balance
 from tests import engine
 from tests.containers import CREDENTIALS, SECRET, forget
@@ -93,6 +95,19 @@ def rows(table: str) -> list[Item]:
 def lose(key: Key) -> None:
     """What no function may do."""
     send("delete_item", TableName=settings().ledger_table, Key=to_item({"account": key[0], "at": key[1]}))
+
+
+def for_ever() -> float:
+    """The time that a function has left, in seconds."""
+    return 1e9
+
+
+def run(night: int = 0, correct: bool = False) -> list[Finding]:
+    """A whole run of the repair; what it found."""
+    done = repair(NIGHT + timedelta(days=night), "test", correct, for_ever)
+    assert done
+    assert done.state == "done"
+    return read_repair(done.id)[1]
 
 
 def figures(items: dict[Key, Item]) -> dict[Key, Item]:

@@ -314,7 +314,7 @@ def test_a_part_of_a_settlement_goes_back_to_its_queue() -> None:
 class Operator:
     """An account, as far as the command asks for it."""
 
-    is_local = True
+    is_local, region = True, "us-east-1"
 
     def client(self, service: str) -> Any:
         assert service == "sts"
@@ -330,13 +330,13 @@ def test_the_command_sends_all_of_it_and_says_what_stays(
     first, second, _ = three()
     keep([change(1, None, first)], 1)
     bad = keep([poisoned(change(2, first, second))], 2)
-    used: list[tuple[str, str | None]] = []
+    used: list[tuple[str | None, ...]] = []
     monkeypatch.setattr(command, "account_of_environment", lambda region: Operator())
     monkeypatch.setattr(command, "use_stack", lambda *what: used.append(what))
 
     assert command.redrive("prod", {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}) is False
 
-    assert used == [("fenrun-prod", "http://127.0.0.1:1")]
+    assert used == [("fenrun-prod", "http://127.0.0.1:1", "us-east-1")]
     assert capsys.readouterr().out.splitlines()[-2:] == [
         f"  stays: {bad} (order o-1): ValidationError",
         "redrive: posted=1 known=0 runs=0 parts=0 failed=1",

@@ -34,12 +34,14 @@ from tests.flows.busy_books import (
     Key,
     deployment,
     figures,
+    for_ever,
     held,
     ledger,
     lose,
     play,
     restore,
     rows,
+    run,
     saved,
 )
 from tests.flows.shop import at, book, ordered, paid, refunded, said
@@ -60,17 +62,6 @@ def before(cloud: bytes) -> Books_:
     """The books as they are before anything is lost."""
     restore(cloud)
     return ledger()
-
-
-def for_ever() -> float:
-    return 1e9
-
-
-def run(night: int = 0, correct: bool = False) -> list[Finding]:
-    done = repair(NIGHT + timedelta(days=night), "test", correct, for_ever)
-    assert done
-    assert done.state == "done"
-    return read_repair(done.id)[1]
 
 
 def outcomes(found: list[Finding]) -> Counter[str]:

@@ -170,3 +170,19 @@ def test_the_next_day_s_run_begins_when_the_one_before_is_filed(cloud: None) -> 
     assert carry_out_all(tasks, lambda: True) == []
     assert (payout_runs.get(RUN).state, payout_runs.get("2026-11-23").state) == ("filed", "filed")
     check_books()
+
+
+def test_a_worker_that_died_before_it_handed_over_the_next_run_hands_it_over_when_it_comes_again(cloud: None) -> None:
+    shop()
+    begin(EVENT)
+    begin(EVENT.replace(day=23))
+    for part in run_progress.parts():
+        carry_out(Task(RUN, part, "2026-11-23"), lambda: True)
+    files = Task(RUN, run_progress.FILES, "2026-11-23")
+
+    once = carry_out(files, lambda: True)
+
+    assert {task.run for task in once} == {"2026-11-23"}
+    assert carry_out(files, lambda: True) == once
+    assert carry_out_all(once, lambda: True) == []
+    check_books()

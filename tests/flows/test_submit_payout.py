@@ -206,6 +206,30 @@ def test_without_a_token_nothing_was_sent_and_the_stored_instruction_goes_out_la
     assert wire.sent[1].body == sealed.opened("d_1", done.sent or "")
 
 
+def test_a_rail_that_does_not_answer_holds_up_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of a round is for what nobody knows about; what is sent to a silent rail is three payouts."""
+    down = [approved(f"d_{i}") for i in range(6)]
+    up = approved("d_up", rail="paypal", account="zhang3@example.com")
+    clock, dealt = [400.0], list[str]()
+
+    def deal(payout_id: str, now: Any) -> Payout:
+        dealt.append(payout_id)
+        clock[0] -= 1 if payout_id == up else 60
+        return structs.replace(payouts.existing(payout_id), state="paid" if payout_id == up else "unknown")
+
+    monkeypatch.setattr(schedule, "submit_payout", deal)
+
+    assert schedule.go_round(NOW, lambda: clock[0]) == schedule.Round(seen=7, moved=4, failed=0)
+    assert (len(dealt), up in dealt) == (4, True)
+    for payout_id in down:
+        lost(payout_id)
+    clock[0] = 400.0
+    dealt.clear()
+    schedule.go_round(NOW, lambda: clock[0])
+    assert up in dealt
+    assert len(dealt) == 5
+
+
 def test_a_round_deals_with_everything_that_is_unfinished(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that cannot be dealt with does not stop the others; what nobody knows comes first; time is kept."""
     first, second, third = approved("d_1"), approved("d_2"), approved("d_3")
