@@ -1,4 +1,4 @@
-"""For operators: an API key for a storefront, its end, or a member of staff, on AWS or on the local cloud."""
+"""For operators: an API key for a storefront, its end, a member of staff, or a password, on AWS or on the local cloud."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from local.package import CloudError
 from local.stack import CREDENTIALS, NAME
 
 
-def use_stack(stack: str, endpoint: str | None) -> None:
+def use_stack(stack: str, endpoint: str | None, region: str | None = None) -> None:
     """Gives this process the environment of the stack's functions, so that the app's own modules run against it."""
     try:
-        session = boto3.Session(**CREDENTIALS) if endpoint else boto3.Session()
+        named = {"region_name": region or os.environ.get("AWS_REGION")}
+        session = boto3.Session(**CREDENTIALS) if endpoint else boto3.Session(**named)
         if not session.region_name:
             raise CloudError("no region is set: set AWS_DEFAULT_REGION, or use --local")
         found = session.client("cloudformation", endpoint_url=endpoint).describe_stack_resource(
@@ -77,7 +78,24 @@ def add_staff(name: str, email: str, roles: list[str]) -> None:
         print(f"password: {password}")
 
 
+def set_password(email: str) -> None:
+    """Gives whoever signs in with this address the password that is typed, or one that is made and printed this once."""
+    from chalicelib.domain.errors import FenrunError
+    from chalicelib.flows import sessions
+
+    typed = _typed_password()
+    password = typed or secrets.token_urlsafe(15)
+    try:
+        kind = sessions.set_password(email, password, datetime.now(UTC))
+    except FenrunError as error:
+        raise CloudError(_PLAIN.get(error.code, error.code)) from error
+    print(f"{email} ({kind}) has another password, and is signed out everywhere within a minute")
+    if not typed:
+        print(f"password: {password}")
+
+
 _PLAIN = {
+    "NOT_FOUND": "nobody signs in with this e-mail address",
     "EMAIL_TAKEN": "somebody has this e-mail address already",
     "BAD_EMAIL": "this is not an e-mail address",
     "PASSWORD_TOO_SHORT": "the password is too short: at least 8 characters",
@@ -114,7 +132,9 @@ def _arguments(given: list[str]) -> argparse.Namespace:
     staff.add_argument("--name", required=True)
     staff.add_argument("--email", required=True)
     staff.add_argument("--roles", required=True, type=_words, help="owner, ops, finance_maker, finance_checker, …")
-    for command in (key, revoke, staff):
+    password = commands.add_parser("password", help="give somebody another password, and sign them out everywhere")
+    password.add_argument("--email", required=True, help="of staff, of a merchant's people or of a distributor")
+    for command in (key, revoke, staff, password):
         command.add_argument("--stack", default=NAME, help="the CloudFormation stack (default: %(default)s)")
         command.add_argument("--local", action="store_true", help="the local cloud of `make up`, not AWS")
     return parser.parse_args(given)
@@ -129,6 +149,8 @@ def main(given: list[str]) -> None:
             add_key(asked.name, asked.scopes)
         elif asked.command == "revoke":
             end_key(getpass.getpass("the key: "))
+        elif asked.command == "password":
+            set_password(asked.email)
         else:
             add_staff(asked.name, asked.email, asked.roles)
     except ValueError as error:  # a scope or role that there is not

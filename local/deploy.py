@@ -59,7 +59,7 @@ def deploy(account: Account, stage: str, out: Path, variables: Mapping[str, str]
         account.client("secretsmanager").delete_secret(SecretId=kept.secret, RecoveryWindowInDays=30)
     if not changed:
         say(f"{name} is up to date: nothing to change")
-    _report(account, name, after, first=now is None and kept is None, moved=now is None and kept is not None, say=say)
+    _report(account, name, after, first=now is None and kept is None, moved=kept is not None, say=say)
     return after
 
 
@@ -81,7 +81,8 @@ def _refuse_other_days(
     zone = known.get("TimeZone")
     if zone is None or given.get("TimeZone", zone) == zone:
         return
-    table = now.resources["OrdersTable"][1] if now else kept.resources["OrdersTable"] if kept else None
+    there = {each: physical for each, (_, physical) in now.resources.items()} if now else kept.resources if kept else {}
+    table = there.get("OrdersTable")
     if table and account.client("dynamodb").scan(TableName=table, Limit=1)["Count"]:
         raise CloudError(f"TIME_ZONE stays {zone}: there are orders, and on which day they count follows from it")
 

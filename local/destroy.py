@@ -16,6 +16,8 @@ from local.deploy import stack_of
 from local.kept import IDENTIFIERS, Kept, recorded
 from local.package import CloudError
 
+SHORT_LIVED = frozenset({"TransientTable", "Settlements"})
+"""What may go with the stack: short-lived rows, and messages whose work is noted elsewhere."""
 _PER_GB_OF_TABLES, _PER_GB_OF_FILES, _PER_SECRET = 0.45, 0.023, 0.40
 """US dollars a month, us-east-1, list prices of 2026-11. Tables: $0.25 storage (the first 25 GB free), $0.20 recovery."""
 
@@ -35,6 +37,16 @@ def destroy(account: Account, stage: str, confirmed: str, say: Say = print) -> N
     if kept is None:
         raise CloudError(
             f"{name} was not made by `make deploy`, or never finished: run `make deploy STAGE={stage}` first"
+        )
+    later = sorted(
+        each
+        for each, (kind, _) in now.resources.items()
+        if kind in IDENTIFIERS and each not in kept.resources and each not in SHORT_LIVED
+    )
+    if later:
+        raise CloudError(
+            f"the last deployment of {name} was cut off, and nothing would remember {', '.join(later)}:"
+            f" run `make deploy STAGE={stage}` first"
         )
     delete(account, name, say)
     _report(account, stage, kept, say)

@@ -1,6 +1,6 @@
 """What a stage keeps when its stack is gone (tables, buckets, queues, its secret), and how a new stack takes it back.
 
-A record of it stands in the artifact bucket: written after each deployment, and before a stage is destroyed.
+A record of it stands in the artifact bucket: written after each deployment.
 """
 
 from __future__ import annotations
@@ -103,6 +103,11 @@ def take_back(account: Account, name: str, kept: Kept, now: StackState | None, s
         bare = {each: resource for each, resource in kept.template["Resources"].items() if each != SECRET}
         url = put_template(account, {**kept.template, "Resources": bare})
         bring(account, name, Change(url, declared, kept.parameters, tuple(_imports(kept))), say)
+    elif any(now.resources.get(each, ("", ""))[1] != physical for each, physical in kept.resources.items()):
+        raise CloudError(
+            f"{name} does not hold what was kept: delete that stack (aws cloudformation delete-stack --stack-name {name}),"
+            " which keeps every table, and deploy again"
+        )
     bring(account, name, Change(put_template(account, kept.template), declared), say)
     made = state(account, name)
     assert made is not None

@@ -24,7 +24,7 @@ def redrive(stage: str, variables: Mapping[str, str], say: Say = print) -> bool:
     """
     account = account_of_environment(variables.get("REGION"))
     who = account.client("sts").get_caller_identity()["Arn"].rpartition(":")[2]
-    use_stack(stack_of(stage), variables.get("AWS_ENDPOINT_URL") if account.is_local else None)
+    use_stack(stack_of(stage), variables.get("AWS_ENDPOINT_URL") if account.is_local else None, account.region)
     from chalicelib.domain.errors import FenrunError
     from chalicelib.flows.redrive import redrive as send_again
 

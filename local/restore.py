@@ -26,13 +26,16 @@ from local.deploy import stack_of
 from local.package import CloudError
 
 _BATCH, _THREADS, _TRIES = 25, 8, 8
+PAYING = ("Submit", "Settle")
+"""What the rules are called that let money out."""
 
 
 def restore(account: Account, stage: str, folder: Path, passphrase: str = "", say: Say = print) -> None:
     """Writes a copy into the stage's empty tables, bucket and secrets, and proves that the books are the copied ones.
 
-    Until that is proved, the stage's clocks stand still and nobody has a key to its API. What is interrupted goes on when
-    the same copy is restored again. Raises CloudError if a table holds anything else, or if the books differ.
+    Until that is proved, the stage's clocks stand still and nobody has a key to its API. Those that pay (`PAYING`) stay so:
+    what was paid after the copy is not in these books. What is interrupted goes on when the same copy is restored again.
+    Raises CloudError if a table holds anything else, or if the books differ.
     """
     name, manifest = stack_of(stage), read_manifest(folder)
     now = state(account, name)
@@ -41,10 +44,12 @@ def restore(account: Account, stage: str, folder: Path, passphrase: str = "", sa
     tables = {logical_id: physical for logical_id, (kind, physical) in now.resources.items() if kind == TABLE}
     _refuse(account, name, manifest, now, tables)
     secrets = secret_copies.of_copy(account, folder, manifest, passphrase)
-    rules = [physical for kind, physical in now.resources.values() if kind == "AWS::Events::Rule"]
+    rules = {each: physical for each, (kind, physical) in now.resources.items() if kind == "AWS::Events::Rule"}
     events, note = account.client("events"), {"Bucket": bucket(account), "Key": f"restoring/{name}"}
-    account.client("s3").put_object(**note, Body=_mark(manifest))
-    for rule in rules:
+    account.client("s3").put_object(**note, Body=_mark(manifest, tables))
+    if not manifest.exact:
+        say("this copy was taken while its books moved: they do not add up by themselves")
+    for rule in rules.values():
         events.disable_rule(Name=rule)
     secret_copies.give(account, name, now.outputs["SecretArn"], secrets)
     _give_files(account, now.outputs["FilesBucketName"], manifest, folder)
@@ -53,13 +58,18 @@ def restore(account: Account, stage: str, folder: Path, passphrase: str = "", sa
         written = _fill(account, tables[logical_id], _marked(logical_id, read_items(folder, logical_id), restored_at))
         say(f"  {logical_id:<20} {written} items")
     _prove(account, manifest, tables)
-    for rule in rules:
-        events.enable_rule(Name=rule)
+    for each, rule in rules.items():
+        if not each.startswith(PAYING):
+            events.enable_rule(Name=rule)
     account.client("s3").delete_object(**note)
     found = manifest.proof
     say(f"{name} is as {manifest.stack} was at {manifest.taken_at:%Y-%m-%dT%H:%M:%SZ}:")
     say(f"accounts={found.accounts} entries={found.entries} orders={found.orders} imbalance={found.imbalance}")
     say("people may sign in within five minutes: until then a function may hold the secret from before")
+    say("nothing is paid yet: once each rail's statement since the copy is reconciled (docs/runbook.md#restore),")
+    for each, rule in sorted(rules.items()):
+        if each.startswith(PAYING):
+            say(f"  aws events enable-rule --region {account.region} --name {rule}")
 
 
 def _refuse(account: Account, name: str, manifest: Manifest, now: StackState, tables: dict[str, str]) -> None:
@@ -74,7 +84,7 @@ def _refuse(account: Account, name: str, manifest: Manifest, now: StackState, ta
         begun = s3.get_object(Bucket=bucket(account), Key=f"restoring/{name}")["Body"].read()
     except s3.exceptions.NoSuchKey:
         begun = b""
-    if begun == _mark(manifest):
+    if begun == _mark(manifest, tables):
         return
     dynamodb = account.client("dynamodb")
     filled = [each for each, table in sorted(tables.items()) if dynamodb.scan(TableName=table, Limit=1)["Count"]]
@@ -82,9 +92,9 @@ def _refuse(account: Account, name: str, manifest: Manifest, now: StackState, ta
         raise CloudError(f"{name} is in use: {', '.join(filled)} hold items. A copy goes into a new stage only")
 
 
-def _mark(manifest: Manifest) -> bytes:
-    """Which copy is being restored."""
-    return f"{manifest.stack} {manifest.taken_at.isoformat()}".encode()
+def _mark(manifest: Manifest, tables: dict[str, str]) -> bytes:
+    """Which copy is being restored, and into what: a later stage of the same name has other tables."""
+    return f"{manifest.stack} {manifest.taken_at.isoformat()} {tables['SettingsTable']}".encode()
 
 
 def _marked(logical_id: str, found: Iterable[Item], restored_at: str) -> Iterator[Item]:

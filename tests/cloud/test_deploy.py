@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from msgspec import structs
 
+import local.destroy
 from local.account import Account
 from local.backup import backup
 from local.bootstrap import bootstrap
@@ -17,6 +20,7 @@ from local.change_sets import state
 from local.copies import read_items, read_manifest
 from local.deploy import deploy, stack_of
 from local.destroy import destroy
+from local.kept import recorded, take_back
 from local.package import CloudError
 from local.restore import restore
 from local.stack import describe
@@ -124,6 +128,15 @@ def test_a_first_deployment_that_fails_goes_on_where_it_stopped(account: Account
     assert after.parameters["ShopUrl"] == VARIABLES["SHOP_URL"]
 
 
+def rules(account: Account, stage: str) -> dict[str, bool]:
+    """The rules of a stage, and whether their clocks run."""
+    now = state(account, stack_of(stage))
+    assert now is not None
+    named = sorted(physical for kind, physical in now.resources.values() if kind == "AWS::Events::Rule")
+    events = account.client("events")
+    return {name: events.describe_rule(Name=name)["State"] == "ENABLED" for name in named}
+
+
 def test_a_copy_becomes_another_stage_that_lives_on(
     account: Account, packaged: Path, people: dict[str, str], lived: Any, tmp_path: Path
 ) -> None:
@@ -134,8 +147,12 @@ def test_a_copy_becomes_another_stage_that_lives_on(
         assert each.is_dir() or secret.encode() not in each.read_bytes()
     deploy(account, "twin", packaged, VARIABLES, silent)
 
-    restore(account, "twin", tmp_path / "copy", PASSPHRASE, silent)
+    said: list[str] = []
+    restore(account, "twin", tmp_path / "copy", PASSPHRASE, said.append)
 
+    still = [name for name, enabled in rules(account, "twin").items() if not enabled]
+    assert [name.partition("-")[2].partition("-")[2][:6] for name in still] == ["Settle", "Submit"]
+    assert [line.rpartition(" ")[2] for line in said[-2:]] == still
     twin = shop_at(account, "twin", people)
     goes_on(twin, lived)
     pays_again(twin)
@@ -189,6 +206,30 @@ def test_destroying_asks_for_the_name_again(account: Account, lived: Any) -> Non
     with pytest.raises(CloudError, match="there is no stack fenrun-nowhere"):
         destroy(account, "nowhere", "nowhere", silent)
     assert state(account, "fenrun-shop") is not None
+
+
+def test_nothing_is_destroyed_that_would_not_be_remembered(
+    account: Account, lived: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the last deployment, which made a table, had been cut off before it was noted."""
+    kept = recorded(account, "fenrun-shop")
+    assert kept is not None
+    known = {name: physical for name, physical in kept.resources.items() if name != "InboxTable"}
+    monkeypatch.setattr(local.destroy, "recorded", lambda *_: structs.replace(kept, resources=known))
+
+    with pytest.raises(CloudError, match="nothing would remember InboxTable"):
+        destroy(account, "shop", "shop", silent)
+    assert state(account, "fenrun-shop") is not None
+
+
+def test_an_empty_stack_is_not_taken_for_what_is_kept(account: Account, lived: Any) -> None:
+    """As a rolled back import leaves it."""
+    kept, now = recorded(account, "fenrun-shop"), state(account, "fenrun-shop")
+    assert kept is not None and now is not None
+    empty = replace(now, status="IMPORT_ROLLBACK_COMPLETE", resources={})
+
+    with pytest.raises(CloudError, match="does not hold what was kept"):
+        take_back(account, "fenrun-shop", kept, empty, silent)
 
 
 def test_what_was_destroyed_is_taken_back_with_its_books(

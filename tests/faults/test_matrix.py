@@ -19,6 +19,7 @@ _EVERY = 17
 """Of so many cells one is run here, each time another call and another fault."""
 _BY_HAND = {
     "flows.api_keys.create_api_key": "an operator at a terminal, to whom a key is shown once; a lost one is ended",
+    "flows.sessions.set_password": "an operator at a terminal, who does it again",
     "flows.staff.add_person": "an operator at a terminal, who is told that the address is in use if it was done already",
 }
 

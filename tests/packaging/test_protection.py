@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from local.destroy import SHORT_LIVED
+
 Template = dict[str, Any]
 
-FORGETS = {"TransientTable", "Settlements"}
-"""What may go with the stack: short-lived rows, and messages whose work is noted elsewhere."""
 KINDS = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::SecretsManager::Secret")
 
 
@@ -38,7 +38,7 @@ def references(value: Any) -> Iterator[str]:
 def test_what_holds_data_stays_when_the_stack_goes(cloudformation: Template) -> None:
     kept = {name for name, each in of(cloudformation, *KINDS) if each.get("DeletionPolicy") == "Retain"}
 
-    assert {name for name, _ in of(cloudformation, *KINDS)} - kept == FORGETS
+    assert {name for name, _ in of(cloudformation, *KINDS)} - kept == SHORT_LIVED
     for name in kept:
         assert cloudformation["Resources"][name]["UpdateReplacePolicy"] == "Retain", name
 
@@ -56,9 +56,9 @@ def test_every_table_with_data_is_protected_and_recoverable(cloudformation: Temp
     for name, table in of(cloudformation, "AWS::DynamoDB::Table"):
         properties = table["Properties"]
         assert properties["SSESpecification"] == {"SSEEnabled": True}, name
-        assert properties.get("DeletionProtectionEnabled", False) is (name not in FORGETS), name
+        assert properties.get("DeletionProtectionEnabled", False) is (name not in SHORT_LIVED), name
         recovery = properties.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled", False)
-        assert recovery is (name not in FORGETS), name
+        assert recovery is (name not in SHORT_LIVED), name
 
 
 def test_every_bucket_is_closed_and_encrypted(cloudformation: Template) -> None:
@@ -77,7 +77,7 @@ def test_every_queue_is_encrypted_and_forgets_late(cloudformation: Template) -> 
     for name, queue in of(cloudformation, "AWS::SQS::Queue"):
         assert queue["Properties"]["SqsManagedSseEnabled"] is True, name
         # A fortnight for what nobody has looked at yet; work that goes on by itself needs less.
-        assert queue["Properties"]["MessageRetentionPeriod"] >= (345_600 if name in FORGETS else 1_209_600), name
+        assert queue["Properties"]["MessageRetentionPeriod"] >= (345_600 if name in SHORT_LIVED else 1_209_600), name
 
 
 @pytest.mark.parametrize(
