@@ -61,16 +61,16 @@ package: $(VENV)/.installed  ## build out/sam.yaml and out/deployment.zip for AW
 deploy: $(VENV)/.installed  ## create or update a stage on AWS: STAGE=prod [REGION= TIME_ZONE= SHOP_URL= ALARM_EMAIL=]
 	@$(BIN)/python -m local.deploy
 
-destroy: $(VENV)/.installed  ## delete a stage, and keep what it knows: STAGE=prod CONFIRM=prod
+destroy: $(VENV)/.installed  ## delete a stage, and keep what it knows: STAGE=prod CONFIRM=prod [REGION=]
 	@$(BIN)/python -m local.destroy
 
-backup: $(VENV)/.installed  ## copy everything a stage knows into a folder: STAGE=prod TO=folder [PASSPHRASE=]
+backup: $(VENV)/.installed  ## copy everything a stage knows into a folder: STAGE=prod TO=folder [PASSPHRASE= REGION=]
 	@$(BIN)/python -m local.backup
 
-restore: $(VENV)/.installed  ## fill a new stage from such a folder: STAGE=prod FROM=folder [PASSPHRASE=]
+restore: $(VENV)/.installed  ## fill a new stage from such a folder: STAGE=prod FROM=folder [PASSPHRASE= REGION=]
 	@$(BIN)/python -m local.restore
 
-redrive: $(VENV)/.installed  ## send again what a stage gave up on: STAGE=prod
+redrive: $(VENV)/.installed  ## send again what a stage gave up on: STAGE=prod [REGION=]
 	@$(BIN)/python -m local.redrive
 
 $(VENV)/.installed: requirements.txt requirements-dev.txt
