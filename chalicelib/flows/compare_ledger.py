@@ -15,10 +15,10 @@ from typing import Any
 from zlib import crc32
 
 from chalicelib.domain import accounts, proof
-from chalicelib.domain.books import BALANCE, Books, add_item, day_item, whole_day
+from chalicelib.domain.books import Books, add_item, whole_day
 from chalicelib.domain.buckets import day_of
 from chalicelib.domain.payouts import Payout
-from chalicelib.domain.postings import Charge, Entry, Posting
+from chalicelib.domain.postings import Charge
 from chalicelib.domain.proof import Mismatch
 from chalicelib.settings import settings
 from chalicelib.store import keys, payouts
@@ -134,38 +134,9 @@ def payouts_in(books: Books) -> Iterable[Payout]:
     return payouts.get_many(sorted({what.split(" ")[1] for _, what in books.moved})).values()
 
 
-def was_lost(progress: Progress, posting: Posting) -> bool | None:
-    """Whether this never came: an item that it would have changed is there and adds up without it. Else its entries are
-    gone, and what they moved is still where it went. Items that are gone, too, say nothing; if all are, both come to the
-    same. None if it cannot be told, because an account does not hold still."""
-    add_up: list[bool | None] = [sums for charge in posting.charges for sums in _charge_adds_up(progress, charge)]
-    for entry in posting.entries:
-        books = steady(entry.account)
-        add_up += _adds_up(books, entry) if books else [None]
-    return True if True in add_up or not add_up else None if None in add_up else False
-
-
 def day_of_charge(charge: Charge) -> str:
     """The merchant's day that a charge is counted on, as `Progress` names it."""
     return f"{charge.account}|{keys.total_day(charge.bucket.day)}"
-
-
-def _charge_adds_up(progress: Progress, charge: Charge) -> list[bool]:
-    key = day_of_charge(charge)
-    known = key in progress.seen and key not in progress.busy
-    return [progress.before[key] == progress.charged.get(key, [0, 0])] if known else []
-
-
-def _adds_up(books: Books, entry: Entry) -> list[bool | None]:
-    key = entry.account, day_item(entry.bucket)
-    late, has_balance = key in books.matured, (entry.account, BALANCE) in books.present
-    off = {each.what.split(" ")[0] for each in mismatches(books)}
-    if not (entry.amount or entry.orders or entry.sales) or (late and not has_balance):
-        return []
-    if key not in books.present:
-        # What a day that is gone had held may have matured, and stands in BALANCE.
-        return [False] if has_balance and "available" in off else []
-    return [not off & ({key[1], "available"} if late else {key[1]})]
 
 
 def compare_totals(progress: Progress, began: datetime) -> None:

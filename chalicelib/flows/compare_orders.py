@@ -16,15 +16,18 @@ from chalicelib.domain.books import Books, add_item, whole_day
 from chalicelib.domain.buckets import Bucket
 from chalicelib.domain.orders import Order
 from chalicelib.domain.payouts import BACK, Payout
+from chalicelib.domain.postings import holdings
 from chalicelib.domain.proof import Mismatch
 from chalicelib.domain.repairs import Lack, lack
-from chalicelib.flows.compare_ledger import Part
+from chalicelib.flows.compare_ledger import Part, day_of_charge
+from chalicelib.flows.fate import lacks
 from chalicelib.observe import logger
 from chalicelib.settings import settings
 from chalicelib.store import keys, orders
 from chalicelib.store import proof as reads
 from chalicelib.store.batch import read, ref
 from chalicelib.store.repairs import Progress
+from chalicelib.store.transactions import MAX_ITEMS
 
 _PAGE = 50
 _STREAMS_MINUTES, _STREAMS_HOURS = timedelta(minutes=15), timedelta(hours=24)
@@ -54,6 +57,7 @@ def orders_page(progress: Progress, part: Part, at: datetime) -> None:
                     sums = progress.charged.setdefault(key, [0, 0])
                     sums[0], sums[1] = sums[0] + amount, sums[1] + returned
             if lack(image, entries):
+                progress.counted[order_id] = charged(entries)
                 _look_again(progress, order_id, at)
 
 
@@ -65,6 +69,7 @@ def _by_itself(progress: Progress, order_id: str) -> Iterator[None]:
     except _UNREADABLE:
         logger.exception("an order cannot be compared", extra={"order": order_id})
         progress.note("order", order_id, [Mismatch("", f"order {order_id} cannot be read", 1, 0)], "left")
+        progress.blind = True
 
 
 def charged(entries: Sequence[dict[str, Any]]) -> dict[str, tuple[int, int]]:
@@ -91,8 +96,11 @@ def _look_again(progress: Progress, order_id: str, at: datetime) -> None:
     if found is None:
         return
     image, entries, lacking = found
-    if on_its_way(lacking, at):
+    if not progress.more:
+        progress.lacks[order_id] = lacks(lacking)
+    if on_its_way(image, entries, lacking, at):
         progress.in_transit += 1
+        hold_up(progress, image, entries, lacking)
         return
     books = Books(settings().time_zone)
     for entry in entries:
@@ -111,13 +119,43 @@ def looked_at(order_id: str) -> tuple[Order, list[dict[str, Any]], Lack] | None:
     return (image, entries, lacking) if lacking else None
 
 
-def on_its_way(lacking: Lack, at: datetime) -> bool:
+def hold_up(progress: Progress, image: Order, entries: Sequence[dict[str, Any]], lacking: Lack) -> None:
+    """Notes what an order that is not settled tonight is booked on: without its entries these items are not what they
+    seem."""
+    if not lacking.postings:
+        return  # no night will settle it
+    now = [each.distributor_id for each in (image.terms.direct, image.terms.indirect) if each] if image.terms else []
+    progress.waiting |= {distributor(each, image.facts.currency) for each in (*now, *image.former)}
+    progress.waiting |= {day_of_charge(charge) for posting in lacking.postings for charge in posting.charges}
+    progress.waiting |= charged(entries).keys()
+
+
+def on_its_way(image: Order, entries: Sequence[dict[str, Any]], lacking: Lack, at: datetime) -> bool:
     """Whether what is lacking may still be delivered by the stream. One change that comes later finds its entries there; of
-    several the books could not tell, so they wait until the stream has forgotten them."""
+    several the books could not tell, nor of one that comes in parts: they wait until the stream has forgotten them."""
+    if _may_come_in_parts(image, entries):
+        return image.written[-1].at > at - _STREAMS_HOURS
     if not lacking.absent:
         return False
     patience = _STREAMS_MINUTES if len(lacking.absent) == 1 else _STREAMS_HOURS
     return lacking.absent[-1].at > at - patience
+
+
+def _may_come_in_parts(image: Order, entries: Sequence[dict[str, Any]]) -> bool:
+    """Whether a change of the order may have more items than a transaction takes (`store/ledger.py`), and some to spare: it
+    may have taken from others what nothing speaks of by now."""
+    legs = {
+        (
+            entry["level"],
+            payee(entry["account"])[0],
+            Bucket(entry["day"], entry["hold_days"]),
+            tuple(entry["merchants"]),
+        )
+        for entry in entries
+    } | {(*holder, tuple(share.merchants)) for holder, share in holdings(image).items()}
+    holders = {leg[:3] for leg in legs}
+    charges = {(merchant_id, bucket) for _, _, bucket, merchants in legs for merchant_id in merchants}
+    return 3 * len(holders) + len(charges) > MAX_ITEMS // 2
 
 
 def payouts_page(progress: Progress, part: Part) -> None:

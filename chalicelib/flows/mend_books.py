@@ -6,17 +6,17 @@ holds something else than it should has been seen, and maybe paid out: only staf
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 from chalicelib.domain.orders import Order
 from chalicelib.domain.postings import Entry, Posting
 from chalicelib.domain.proof import Mismatch
 from chalicelib.domain.repairs import by_bucket, counted_on, destinations, gone
-from chalicelib.flows.compare_ledger import Part, day_of_charge, steady, was_lost
-from chalicelib.flows.compare_orders import charged, entries_due, looked_at, on_its_way
+from chalicelib.flows.compare_ledger import Part, day_of_charge, steady
+from chalicelib.flows.compare_orders import charged, entries_due, hold_up, looked_at, on_its_way
+from chalicelib.flows.fate import fate, lacks
 from chalicelib.flows.mend_items import Items
 from chalicelib.flows.post_change import said
 from chalicelib.flows.post_commissions import post_commissions
@@ -27,7 +27,9 @@ from chalicelib.store import proof as reads
 from chalicelib.store.ledger import put_entry
 from chalicelib.store.repairs import Kind, Outcome, Progress
 
-_WORST: tuple[Outcome, ...] = ("left", "posted", "restored")
+
+def _worst(outcomes: list[Outcome]) -> Outcome:
+    return "left" if "left" in outcomes else outcomes[0]
 
 
 class Mending:
@@ -74,36 +76,39 @@ class Mending:
     def _order(self, order_id: str, lost: bool) -> None:
         """What is gone is put back first: the days that it moved then add up, and show what was never posted (`lost`)."""
         found = looked_at(order_id)
-        if found is None or on_its_way(found[2], self.at):
+        if found is None:
             self._arrived(order_id)
             return
         image, entries, lacking = found
-        outcomes: set[Outcome] = set() if lacking.postings else {"left"}
-        posted: set[str] = set()
-        for posting in (part for whole in lacking.postings for part in by_bucket(whole)):
-            never = was_lost(self.progress, posting)
-            if never and not lost:
-                self.progress.lost.add(order_id)
-            elif never is None:
-                outcomes.add("left")
-            else:
-                became = self._posted(posting) if never else self._restored(image, posting)
-                outcomes.add(became)
-                posted |= {posting.key} if became == "posted" else set()
-        self.progress.posted += len(posted)
-        self._recount(image, entries)
-        if outcomes & {"left"}:
-            self.progress.busy |= {day_of_charge(charge) for posting in lacking.postings for charge in posting.charges}
-        if lost or order_id not in self.progress.lost:
-            outcome = next(each for each in _WORST if each in outcomes)
+        if on_its_way(image, entries, lacking, self.at):
+            hold_up(self.progress, image, entries, lacking)
+            self._arrived(order_id)
+            return
+        parts, own = [part for posting in lacking.postings for part in by_bucket(posting)], lacks(lacking)
+        fates = {fate(self.progress, part, own) for part in parts}
+        outcome: Outcome | None = "left"
+        if fates == {"gone"} or (lost and self.items.correct and fates - {"lost"}):
+            # Where it is unclear: whatever the accounts hold is then set right by their entries.
+            outcome = _worst([self._restored(image, part) for part in parts])
+        elif fates and not lost:
+            self.progress.lost.add(order_id)
+            outcome = None
+        elif fates == {"lost"}:
+            outcome = _worst([self._posted(part) for part in parts])
+            self.progress.posted += len({part.key for part in parts}) if outcome == "posted" else 0
+        self._recount(image)
+        if outcome == "left":
+            hold_up(self.progress, image, entries, lacking)
+        elif outcome:
+            self.progress.lacks.pop(order_id, None)
+        if outcome:
             self.progress.settle("order", order_id, lambda _: outcome)
 
     def _arrived(self, order_id: str) -> None:
-        """Nothing is lacking any more: the stream was slow, or this run was cut off after it had put it back. What its days
-        should hold is not what was added up."""
-        image = orders.get(order_id)
-        booked = charged(reads.entries_of([image])[order_id]) if image else {}
-        self.progress.busy |= booked.keys()
+        """Nothing is lacking any more, or not yet: the stream was slow, or this run was cut off after it had put it back."""
+        if image := orders.get(order_id):
+            self.progress.busy |= self._recount(image)
+        self.progress.lacks.pop(order_id, None)
         self.progress.settle("order", order_id, lambda _: None)
 
     def _posted(self, posting: Posting) -> Outcome:
@@ -146,10 +151,12 @@ class Mending:
         record = self.items.record("ledger.restore", f"{entry.account} {posting.key} {entry.leg}", entry)
         mended.put_if_gone(put_entry(posting, entry, to), record)
 
-    def _recount(self, image: Order, before: Sequence[dict[str, Any]]) -> None:
-        """What the entries that an order has now charge to merchants, instead of what it had `before`."""
+    def _recount(self, image: Order) -> set[str]:
+        """Counts what the entries that an order has now charge to merchants, instead of what was counted before; on which
+        days."""
         order_id = image.facts.order_id
-        then, now = charged(before), charged(reads.entries_of([image])[order_id])
+        then, now = self.progress.counted.get(order_id, {}), charged(reads.entries_of([image])[order_id])
+        self.progress.counted[order_id] = now
         for key in filter(self.part.has, then.keys() | now.keys()):
             (amount, returned), (amount_then, returned_then) = now.get(key, (0, 0)), then.get(key, (0, 0))
             if (amount, returned) == (amount_then, returned_then):
@@ -158,6 +165,7 @@ class Mending:
             sums[0], sums[1] = sums[0] + amount - amount_then, sums[1] + returned - returned_then
             self.progress.entered[key] = self.progress.entered.get(key, 0) + amount - amount_then
             self._look_at(key)
+        return {*now}
 
     def _look_at(self, key: str) -> None:
         """A merchant's day that nothing spoke of any more, because its entries were gone with it."""

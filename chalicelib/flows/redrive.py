@@ -10,7 +10,7 @@ from typing import Any, Literal
 from msgspec import Struct, field
 
 from chalicelib.domain.errors import Busy, Conflict, FenrunError
-from chalicelib.domain.repairs import lack
+from chalicelib.domain.repairs import covered, lack
 from chalicelib.flows.post_change import posting_of, said, trace_of
 from chalicelib.flows.post_commissions import post_commissions
 from chalicelib.observe import logger
@@ -101,9 +101,9 @@ def _posted(order_id: str, change: dict[str, Any]) -> tuple[Literal["posted", "k
     if image and image.written and lack(image, entries) is None:
         return "known", None
     posting = posting_of(change)
-    stood_in = {revision for entry in entries for revision in entry.get("covers", ())}
-    if posting is None or int(posting.key.rpartition("@")[2]) in stood_in:
-        return "known", None  # the repair has posted it, in the sum of several
+    # Also one that came half way: the repair posts what is lacking as one sum, and that must not be posted twice.
+    if posting is None or int(posting.key.rpartition("@")[2]) in covered(entries):
+        return "known", None
     [outcome] = post_commissions([posting])
     if outcome.result == "applied":
         logger.info("posted", extra={"postings": [said(posting, trace_of(change))]})

@@ -28,7 +28,7 @@ LEASE = timedelta(minutes=5)
 """Longer than an attempt can take: a payout that is still `submitting` then has lost whoever was submitting it."""
 _PATIENCE = timedelta(days=3)
 _BY = "rail"
-_UNPAYABLE = frozenset({"BAD_RAIL_ACCOUNT", "RAIL_CURRENCY", "TOO_MANY_DECIMALS"})
+_UNPAYABLE = frozenset({"BAD_LENGTH", "BAD_RAIL_ACCOUNT", "NOT_ALLOWED", "RAIL_CURRENCY", "TOO_MANY_DECIMALS"})
 """Why a rail can never pay a payout; any other refusal is the connection's fault, and can be mended."""
 
 

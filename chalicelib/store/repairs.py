@@ -77,8 +77,13 @@ class Progress(Struct, kw_only=True):
     `before` and `charged` hold what the days of merchants, rails and tax had when the run began, and what the entries and
     payouts that it read since say they must have: `[amount, returned]` by account and item. `entered` holds the amounts of
     merchants' days once more, by all entries that there are, whichever order they are of. `seen` are the days that were
-    still there at the end, `busy` those of which nothing can be said tonight. `lost`: orders with a change that was never
-    posted. `tax` holds how far running totals are from the payouts. `more`: there was more to find than one run lists."""
+    still there at the end, `busy` those of which nothing can be said tonight.
+
+    Of orders that lack something, `counted` holds what is in `charged`, `lacks` what is lacking by day; `lost` names those
+    of which a change may never have been posted, `waiting` the accounts and days of those that are not settled tonight.
+
+    `tax` holds how far running totals are from the payouts. `more`: there was more to find than one run lists; `blind`: some
+    of it about orders, or an order cannot be read."""
 
     phase: Phase = "before"
     after: dict[str, Any] | None = None
@@ -93,10 +98,14 @@ class Progress(Struct, kw_only=True):
     entered: dict[str, int] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     busy: set[str] = field(default_factory=set)
+    counted: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
+    lacks: dict[str, dict[str, int]] = field(default_factory=dict)
+    waiting: set[str] = field(default_factory=set)
     lost: set[str] = field(default_factory=set)
     tax: dict[str, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     more: bool = False
+    blind: bool = False
 
     def open(self, kind: Kind) -> list[str]:
         """What the findings of this kind are about that nobody has dealt with."""
@@ -119,6 +128,7 @@ class Progress(Struct, kw_only=True):
         for each in found:
             if len(self.findings) >= MOST_FINDINGS:
                 self.more = True
+                self.blind |= kind == "order"
                 return
             self.findings.append(Finding(kind=kind, subject=subject, outcome=outcome, **structs.asdict(each)))
 

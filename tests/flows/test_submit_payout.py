@@ -230,6 +230,25 @@ def test_a_rail_that_does_not_answer_holds_up_nobody_else(monkeypatch: pytest.Mo
     assert len(dealt) == 5
 
 
+def test_payouts_whose_fate_is_not_told_do_not_stop_those_that_are_to_be_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor do those that can never be sent: the rail answers, only not about these."""
+    for i in range(4):
+        lost(approved(f"d_lost{i}"))
+    refused, ready = [approved(f"d_no{i}") for i in range(4)], [approved(f"d_{i}") for i in range(2)]
+    dealt: list[str] = []
+
+    def deal(payout_id: str, now: Any) -> Payout:
+        dealt.append(payout_id)
+        if payout_id in refused:
+            raise Refused("MISSING_SECRET")
+        return payouts.existing(payout_id)
+
+    monkeypatch.setattr(schedule, "submit_payout", deal)
+    schedule.go_round(NOW, lambda: 1e9)
+
+    assert {*refused, *ready} <= set(dealt)
+
+
 def test_a_round_deals_with_everything_that_is_unfinished(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that cannot be dealt with does not stop the others; what nobody knows comes first; time is kept."""
     first, second, third = approved("d_1"), approved("d_2"), approved("d_3")
