@@ -12,7 +12,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Literal
 
-from msgspec import Struct, json
+from msgspec import Struct, json, structs
 
 from chalicelib.domain import accounts
 from chalicelib.domain.buckets import Bucket, day_of
@@ -149,6 +149,18 @@ def holdings(order: Order) -> dict[Holder, Share]:
             if share != Share({}):
                 found[level, distributor_id, bucket] = share
     return found
+
+
+def by_bucket(posting: Posting) -> list[Posting]:
+    """The posting bucket by bucket: each of them sums to zero."""
+    return [
+        structs.replace(
+            posting,
+            entries=tuple(entry for entry in posting.entries if entry.bucket == bucket),
+            charges=tuple(charge for charge in posting.charges if charge.bucket == bucket),
+        )
+        for bucket in sorted({entry.bucket for entry in posting.entries})
+    ]
 
 
 def leg(level: Level, bucket: Bucket) -> str:

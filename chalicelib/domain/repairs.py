@@ -119,18 +119,6 @@ def _posting(order: Order, written: Written, entries: Sequence[Entry]) -> Postin
     )
 
 
-def by_bucket(posting: Posting) -> list[Posting]:
-    """The posting bucket by bucket: large ones are posted so, and may have come half way."""
-    return [
-        structs.replace(
-            posting,
-            entries=tuple(entry for entry in posting.entries if entry.bucket == bucket),
-            charges=tuple(charge for charge in posting.charges if charge.bucket == bucket),
-        )
-        for bucket in sorted({entry.bucket for entry in posting.entries})
-    ]
-
-
 Destination = Literal["pending", "available"]
 _MOST_TRIED = 10
 

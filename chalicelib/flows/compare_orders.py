@@ -52,12 +52,13 @@ def orders_page(progress: Progress, part: Part, at: datetime) -> None:
         order_id = image.facts.order_id
         with _by_itself(progress, order_id):
             entries = booked[order_id] if booked else reads.entries_of([image])[order_id]
-            for key, (amount, returned) in charged(entries).items():
+            counted = charged(entries)
+            for key, (amount, returned) in counted.items():
                 if part.has(key):
                     sums = progress.charged.setdefault(key, [0, 0])
                     sums[0], sums[1] = sums[0] + amount, sums[1] + returned
             if lack(image, entries):
-                progress.counted[order_id] = charged(entries)
+                progress.counted[order_id] = counted
                 _look_again(progress, order_id, at)
 
 

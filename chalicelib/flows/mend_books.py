@@ -11,9 +11,9 @@ from datetime import datetime
 from functools import partial
 
 from chalicelib.domain.orders import Order
-from chalicelib.domain.postings import Entry, Posting
+from chalicelib.domain.postings import Entry, Posting, by_bucket
 from chalicelib.domain.proof import Mismatch
-from chalicelib.domain.repairs import by_bucket, counted_on, destinations, gone
+from chalicelib.domain.repairs import counted_on, destinations, gone
 from chalicelib.flows.compare_ledger import Part, day_of_charge, steady
 from chalicelib.flows.compare_orders import charged, entries_due, hold_up, looked_at, on_its_way
 from chalicelib.flows.fate import fate, lacks

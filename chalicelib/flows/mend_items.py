@@ -80,9 +80,8 @@ class Items:
         after = _sum([*stored.values(), *(should[key] for key in absent)])
         followed = _sum(stored.values()) == _sum(should.values()) and not (absent and day not in stored)
         if followed or day in progress.busy:
-            progress.settle(
-                "total", day, lambda _: None
-            )  # it followed from entries that are back, or is not clear tonight
+            # It was right once entries were back, or nothing can be said of it tonight.
+            progress.settle("total", day, lambda _: None)
             return
         outcome: Outcome = "left"
         if not self._is_known(day, {*stored, *should}):

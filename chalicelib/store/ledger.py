@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from msgspec import Struct, structs
 
 from chalicelib.domain.buckets import Bucket
-from chalicelib.domain.postings import Entry, Posting, digest
+from chalicelib.domain.postings import Entry, Posting, by_bucket, digest
 from chalicelib.observe import logger
 from chalicelib.settings import settings
 from chalicelib.store import keys
@@ -174,15 +174,8 @@ def _parts(posting: Posting) -> list[Posting]:
     """The posting, or its buckets if it may have more items than a transaction takes. Their entries are the same."""
     if 3 * len(posting.entries) + len(posting.charges) <= MAX_ITEMS:
         return [posting]
-    return [
-        structs.replace(
-            posting,
-            key=f"{posting.key}#{bucket.day}#{bucket.hold_days}",
-            entries=tuple(entry for entry in posting.entries if entry.bucket == bucket),
-            charges=tuple(charge for charge in posting.charges if charge.bucket == bucket),
-        )
-        for bucket in sorted({entry.bucket for entry in posting.entries})
-    ]
+    buckets = ((part, part.entries[0].bucket) for part in by_bucket(posting))
+    return [structs.replace(part, key=f"{part.key}#{bucket.day}#{bucket.hold_days}") for part, bucket in buckets]
 
 
 def _whole(key: str, parts: Sequence[Outcome]) -> Outcome:
